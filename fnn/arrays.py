@@ -1,0 +1,86 @@
+"""The array types of every signature, and what makes an array an immutable value.
+
+The aliases are for type checkers: they say floating or integer, and the rank. `Array` has any or an unknown rank and
+passes where a rank is asked for, so plain NumPy code needs no casts. `Scalar` is what `np.mean` and `np.sum` of an
+`Array` are typed as, and what a loss returns.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+_Floats: TypeAlias = np.dtype[np.floating[Any]]
+_Integers: TypeAlias = np.dtype[np.integer[Any]]
+
+Array: TypeAlias = NDArray[np.floating[Any]]
+Array1: TypeAlias = np.ndarray[tuple[int], _Floats]
+Array2: TypeAlias = np.ndarray[tuple[int, int], _Floats]
+Array3: TypeAlias = np.ndarray[tuple[int, int, int], _Floats]
+Array4: TypeAlias = np.ndarray[tuple[int, int, int, int], _Floats]
+Scalar: TypeAlias = np.floating[Any]
+Ints: TypeAlias = NDArray[np.integer[Any]]
+Int1: TypeAlias = np.ndarray[tuple[int], _Integers]
+Int2: TypeAlias = np.ndarray[tuple[int, int], _Integers]
+Bools: TypeAlias = NDArray[np.bool_]
+
+SameRank = TypeVar("SameRank", bound=Array)
+SameRankOrScalar = TypeVar("SameRankOrScalar", bound="Array | Scalar")
+# [batch, features] or [batch, time, features], not images: what a dense layer maps
+Tokens = TypeVar("Tokens", bound="Array2 | Array3")
+
+# An ndarray, a NumPy scalar or what stands for one while it is differentiated. No static type says "or a tracer"
+# (a tracer is not an ndarray, though user code is typed as if it were), so the inside of the library says Any.
+Value: TypeAlias = Any
+
+
+class Traced:
+    """Base of what stands for an array while it is differentiated: trees know such a leaf by this class."""
+
+    __slots__ = ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """As of an ndarray."""
+        raise NotImplementedError
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """As of an ndarray."""
+        raise NotImplementedError
+
+
+def is_frozen(x: np.ndarray[Any, Any]) -> bool:
+    """Whether nobody can write to x: neither through x itself nor through an array that x is a view of."""
+    owner: object = x
+    while isinstance(owner, np.ndarray):
+        if owner.flags.writeable:
+            return False
+        owner = owner.base
+    return True
+
+
+def frozen(x: Value) -> Value:
+    """The same values, read-only: x itself where nobody can write to it, else a copy. The caller's flag stays as it is."""
+    if not isinstance(x, np.ndarray) or is_frozen(x):
+        return x
+    return read_only(x.copy())
+
+
+def read_only(x: Value) -> Value:
+    """x itself with its flag set: for an array that the library has just made and nobody else has seen."""
+    if x.__class__ is np.ndarray:
+        x.flags.writeable = False
+    return x
+
+
+_SHORT_KIND = {"f": "f", "i": "i", "u": "u", "c": "c"}
+
+
+def describe(x: Value) -> str:
+    """dtype and shape in short, as `f32[64,128]`."""
+    dtype = x.dtype
+    name = f"{_SHORT_KIND[dtype.kind]}{dtype.itemsize * 8}" if dtype.kind in _SHORT_KIND else dtype.name
+    return f"{name}[{','.join(map(str, x.shape))}]"

@@ -1,0 +1,180 @@
+"""The two ways to make an operation differentiable: `elementary` and `fused`. Both record one node on the tape.
+
+Every function that this module makes takes plain arrays and tracers alike. Without a tracer among the differentiable
+arguments it is the plain function and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from fnn.arrays import Value
+from fnn.autodiff.tape import Tape
+from fnn.autodiff.tracer import Tracer, value_of
+
+
+class _Kernel(Protocol):
+    """`kernel(*arrays, **options)` gives (y, pull): the result, and `pull(g, wanted)`.
+
+    `pull` maps the cotangent g of y to a tuple with the cotangent of each differentiable argument; where `wanted` is
+    False for an argument, its entry is not used and may be None.
+    """
+
+    def __call__(
+        self, *args: Value, **options: Any
+    ) -> tuple[Value, Callable[[Value, Sequence[bool]], Sequence[Value | None]]]: ...
+
+
+def elementary(function: Callable[..., Value], *rules: Callable[..., Value]) -> Callable[..., Value]:
+    """A function with a backward rule for each of its first arguments: `rule(g, y, *args, **options)`.
+
+    The rule gives the cotangent of its argument from g, that of the result y. Rules use operations that are themselves
+    differentiable, so that derivatives of any order follow. They may leave out the sum over broadcast axes.
+    """
+    if len(rules) == 1:
+        return _unary(function, rules[0])
+    if len(rules) == 2:
+        return _binary(function, *rules)
+    return _variadic(function, rules)
+
+
+def _unary(function: Callable[..., Value], rule: Callable[..., Value]) -> Callable[..., Value]:
+    def op(x: Value, *args: Any, **options: Any) -> Value:
+        if x.__class__ is not Tracer:
+            return function(x, *args, **options)
+        v = x.value
+        y = op(v, *args, **options)
+        return x.tape.record(y, (x.index,), lambda g: (rule(g, y, v, *args, **options),))
+
+    return op
+
+
+def _binary(function: Callable[..., Value], rule_a: Callable[..., Value], rule_b: Callable[..., Value]) -> Callable[..., Value]:
+    def op(a: Value, b: Value, **options: Any) -> Value:
+        tape_a = a.tape if a.__class__ is Tracer else None
+        tape_b = b.tape if b.__class__ is Tracer else None
+        if tape_a is tape_b:
+            if tape_a is None:
+                return function(a, b, **options)
+            x, z = a.value, b.value
+            y = op(x, z, **options)
+            return tape_a.record(
+                y, (a.index, b.index), lambda g: (rule_a(g, y, x, z, **options), rule_b(g, y, x, z, **options))
+            )
+        # Only one of the two is on the latest tape; to it the other is a constant.
+        if tape_b is None or (tape_a is not None and tape_a.birth > tape_b.birth):
+            x = a.value
+            y = op(x, b, **options)
+            return a.tape.record(y, (a.index,), lambda g: (rule_a(g, y, x, b, **options),))
+        z = b.value
+        y = op(a, z, **options)
+        return b.tape.record(y, (b.index,), lambda g: (rule_b(g, y, a, z, **options),))
+
+    return op
+
+
+def _variadic(function: Callable[..., Value], rules: Sequence[Callable[..., Value]]) -> Callable[..., Value]:
+    n = len(rules)
+
+    def op(*args: Value, **options: Any) -> Value:
+        tape = latest_tape(args[:n])
+        if tape is None:
+            return function(*args, **options)
+        inside = tuple(descend(args, tape))
+        y = op(*inside, **options)
+        on = [k for k in range(n) if args[k].__class__ is Tracer and args[k].tape is tape]
+        return tape.record(y, tuple([args[k].index for k in on]), lambda g: [rules[k](g, y, *inside, **options) for k in on])
+
+    return op
+
+
+def fused(
+    n: int, reference: Callable[..., Value], *, has_aux: bool = False
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Make a kernel one differentiable operation. Decorates `kernel(*args, **options)` that gives (y, pull).
+
+    The first n arguments are differentiable. `pull(g, wanted)` gives a tuple of their n cotangents; an entry that is not
+    wanted may be None. Kernels see plain arrays only, so they may work in place on what they have made themselves.
+
+    `reference(*args, **options)` is the same function as a composition of differentiable operations. It runs in the
+    kernel's place where an input, or the cotangent, is itself being differentiated (higher orders), and it is what
+    tests compare the kernel with.
+
+    With has_aux, kernel gives (y, aux, pull) and reference (y, aux); aux is passed on as it is, without gradient.
+    """
+
+    def make(kernel: Callable[..., Any]) -> Callable[..., Any]:
+        def op(*args: Value, **options: Any) -> Any:
+            tape = latest_tape(args[:n])
+            if tape is None:
+                made = kernel(*args, **options)
+                return (made[0], made[1]) if has_aux else made[0]
+            inside = [a.value if a.__class__ is Tracer and a.tape is tape else a for a in args[:n]] + list(args[n:])
+            for a in inside:
+                if a.__class__ is Tracer:
+                    return reference(*args, **options)
+            made = kernel(*inside, **options)
+            y, pull = made[0], made[-1]
+            wanted = [a.__class__ is Tracer for a in args[:n]]
+            parents = tuple([a.index for a in args[:n] if a.__class__ is Tracer])
+
+            def pull_wanted(g: Value) -> Sequence[Value | None]:
+                if g.__class__ is Tracer:
+                    return _pull_reference(g, wanted, lambda *a: reference(*a, **options), inside, has_aux=has_aux)
+                parts = pull(g, wanted)
+                return parts if all(wanted) else [part for part, want in zip(parts, wanted, strict=True) if want]
+
+            traced = tape.record(y, parents, pull_wanted)
+            return (traced, made[1]) if has_aux else traced
+
+        op.kernel = kernel  # type: ignore[attr-defined]  # for tests and for the planned step, which share the kernels
+        op.reference = reference  # type: ignore[attr-defined]  # as above
+        return op
+
+    return make
+
+
+def _pull_reference(
+    g: Value, wanted: Sequence[bool], reference: Callable[..., Value], args: Sequence[Value], *, has_aux: bool
+) -> Sequence[Value | None]:
+    """The pull of a fused operation for a cotangent that is itself being differentiated."""
+    tape = Tape()
+    inputs = [tape.variable(a) for a, want in zip(args, wanted, strict=False) if want]
+    rest = iter(inputs)
+    traced = [next(rest) if k < len(wanted) and wanted[k] else a for k, a in enumerate(args)]
+    out = reference(*traced)
+    y = out[0] if has_aux else out
+    tape.close()
+    return tape.backward({y.index: g}, len(inputs))
+
+
+def latest_tape(args: Sequence[Value]) -> Tape | None:
+    """The tape that began last among those of the tracers here; None without a tracer."""
+    latest: Tape | None = None
+    for a in args:
+        if a.__class__ is Tracer and (latest is None or a.tape.birth > latest.birth):
+            latest = a.tape
+    return latest
+
+
+def descend(args: Sequence[Value], tape: Tape) -> list[Value]:
+    """The arguments as this tape sees them: its own tracers replaced by their values."""
+    return [a.value if a.__class__ is Tracer and a.tape is tape else a for a in args]
+
+
+def constant(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function whose derivative is zero everywhere: it sees the plain values and gives plain values."""
+
+    def op(*args: Any, **options: Any) -> Any:
+        return function(*[value_of(a) for a in args], **{name: value_of(a) for name, a in options.items()})
+
+    return op
+
+
+def shape_of(x: Value) -> tuple[int, ...]:
+    """The shape of an array, a tracer, a NumPy scalar or a Python number."""
+    shape: tuple[int, ...] = x.shape if isinstance(x, (Tracer, np.ndarray, np.generic)) else np.shape(x)
+    return shape

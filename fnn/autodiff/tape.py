@@ -1,0 +1,99 @@
+"""The tape: a flat list that records each operation as it runs, and the one walk backwards that differentiates it.
+
+While `grad` runs a function, every array that depends on the parameters is a `Tracer`: the value, and its place on the
+tape. An operation on tracers computes its value, appends one `(shape, dtype, parents, pull)` to the tape and returns a
+new tracer. `pull(g)` maps the cotangent of the result to those of the parents: it is the backward rule with what it
+needs kept in a closure. `Tape.backward` walks the list once from the end.
+
+Tapes nest. A tracer's value may itself be a tracer of a tape that began earlier; an operation records on the latest tape
+among its inputs, and backward rules are written in operations that record too, so that derivatives of derivatives need
+nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import count
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from fnn.arrays import Value, describe
+from fnn.autodiff.tracer import Tracer
+
+Pull: TypeAlias = Callable[[Value], Sequence[Value | None]]
+
+# Tapes are ordered by when they began. The number is an identity, like id(): no result depends on it, and next() on a
+# count is atomic, so threads don't disturb one another.
+_births = count()
+
+
+class Tape:
+    """Operations in the order in which they ran. `record` appends; after `close` it refuses."""
+
+    __slots__ = ("birth", "nodes", "open")
+
+    def __init__(self) -> None:
+        self.birth = next(_births)
+        self.nodes: list[tuple[tuple[int, ...], np.dtype[Any], tuple[int, ...], Pull | None]] = []
+        self.open = True
+
+    def variable(self, value: Value) -> Tracer:
+        """A tracer for an input."""
+        return self.record(value, (), None)
+
+    def record(self, value: Value, parents: tuple[int, ...], pull: Pull | None) -> Tracer:
+        """A tracer for the result of an operation."""
+        if not self.open:
+            raise RuntimeError(
+                "fnn: an array from inside a function that was being differentiated is used after that function ended. "
+                "Return what you need as aux (has_aux=True), or take its value with fnn.stop_gradient before keeping it."
+            )
+        nodes = self.nodes
+        tracer = Tracer(value, self, len(nodes))
+        nodes.append((value.shape, value.dtype, parents, pull))
+        return tracer
+
+    def close(self) -> None:
+        """No more operations: a tracer that outlives its function fails when it is used."""
+        self.open = False
+
+    def backward(self, cotangents: dict[int, Value], n_inputs: int) -> list[Value | None]:
+        """Cotangents of the first n_inputs nodes from those of some outputs; None where nothing flows."""
+        nodes = self.nodes
+        last = max(cotangents, default=-1)
+        waiting: list[Value | None] = [None] * max(last + 1, n_inputs)
+        for i, g in cotangents.items():
+            waiting[i] = g
+        for i in range(last, n_inputs - 1, -1):
+            g = waiting[i]
+            if g is None:
+                continue
+            waiting[i] = None
+            _, _, parents, pull = nodes[i]
+            if pull is None:
+                continue
+            for parent, part in zip(parents, pull(g), strict=True):
+                if part is not None:
+                    # The one place where cotangents meet: brought to the parent's shape and dtype, then added up.
+                    shape, dtype, _, _ = nodes[parent]
+                    if part.shape != shape:
+                        part = sum_to(part, shape)  # noqa: PLW2901 (a new name for the same thing would say less)
+                    if part.dtype != dtype:
+                        part = part.astype(dtype)  # noqa: PLW2901
+                    before = waiting[parent]
+                    waiting[parent] = part if before is None else before + part
+        return waiting[:n_inputs]
+
+
+def sum_to(g: Value, shape: tuple[int, ...]) -> Value:
+    """The cotangent of what was broadcast from `shape` to the shape of g: the sum over the axes that were repeated.
+
+    y[i, j] = x[j] for all i, hence dL/dx[j] = sum_i dL/dy[i, j].
+    """
+    extra = g.ndim - len(shape)
+    repeated = [i for i, n in enumerate(shape) if n == 1 and g.shape[extra + i] != 1] if extra >= 0 else []
+    summed = g.sum(axis=(*range(extra), *[extra + i for i in repeated]), keepdims=True) if extra > 0 or repeated else g
+    if extra < 0 or summed.shape[extra:] != shape:
+        raise ValueError(f"fnn: a backward rule gave a cotangent of {describe(g)} for an input of shape {list(shape)}")
+    return summed.reshape(shape)

@@ -1,0 +1,275 @@
+"""`Tracer`: what stands for an array while it is differentiated.
+
+It is no ndarray. NumPy hands every function that meets one to `__array_ufunc__` or `__array_function__`, and those look
+the function up in the registry; what is not there raises at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+from fnn.arrays import Traced, Value, describe
+from fnn.autodiff import registry
+
+if TYPE_CHECKING:
+    from fnn.autodiff.tape import Tape
+
+
+def value_of(x: Value) -> Value:
+    """The plain array under all tracers, or x itself."""
+    while x.__class__ is Tracer:
+        x = x.value
+    return x
+
+
+def _binary(ufunc: np.ufunc) -> tuple[Callable[[Tracer, Value], Value], Callable[[Tracer, Value], Value]]:
+    def forward(self: Tracer, other: Value) -> Value:
+        return registry.UFUNCS[ufunc](self, other)
+
+    def reflected(self: Tracer, other: Value) -> Value:
+        return registry.UFUNCS[ufunc](other, self)
+
+    return forward, reflected
+
+
+def _unary(ufunc: np.ufunc) -> Callable[[Tracer], Value]:
+    return lambda self: registry.UFUNCS[ufunc](self)
+
+
+def _method(function: Callable[..., Any]) -> Callable[..., Value]:
+    return lambda self, *args, **kwargs: registry.FUNCTIONS[function](self, *args, **kwargs)
+
+
+def _in_place(symbol: str) -> Callable[[Tracer, Value], NoReturn]:
+    def refuse(self: Tracer, other: Value) -> NoReturn:
+        raise TypeError(
+            f"fnn: x {symbol}= y writes into {self!r}, an array that is being differentiated; write x = x {symbol} y"
+        )
+
+    return refuse
+
+
+class Tracer(Traced):
+    """An array that is being differentiated: `value`, and its place (`tape`, `index`)."""
+
+    __slots__ = ("index", "tape", "value")
+
+    def __init__(self, value: Value, tape: Tape, index: int) -> None:
+        self.value = value
+        self.tape = tape
+        self.index = index
+
+    # NumPy's protocols
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Value:
+        if method == "__call__" and not kwargs:
+            rule = registry.UFUNCS.get(ufunc)
+            if rule is not None:
+                return rule(*inputs)
+        if kwargs.get("out") is not None or method == "at":
+            raise TypeError(
+                f"fnn: np.{ufunc.__name__} was told to write its result into an existing array (out=, an in-place operator "
+                "or .at), which has no gradient; use the result that it returns: x = x + y, not x += y"
+            )
+        if method == "reduce" and ufunc in registry.REDUCTIONS:
+            # ufunc.reduce has axis=0 where np.sum and its kin have axis=None.
+            axis = inputs[1] if len(inputs) > 1 else kwargs.pop("axis", 0)
+            return registry.FUNCTIONS[registry.REDUCTIONS[ufunc]](inputs[0], axis, **kwargs)
+        name = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
+        if ufunc in registry.UFUNCS and kwargs and method == "__call__":
+            name += f" with {', '.join(f'{k}=' for k in kwargs)}"
+        registry.refuse(name)
+
+    def __array_function__(self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Value:
+        rule = registry.FUNCTIONS.get(function)
+        if rule is None:
+            module = getattr(function, "__module__", "numpy").replace("numpy", "np")
+            registry.refuse(f"{module}.{function.__name__}")
+        if kwargs.get("out") is not None:
+            raise TypeError(
+                f"fnn: np.{function.__name__} with out= writes into an array, which has no gradient; use its result"
+            )
+        try:
+            return rule(*args, **kwargs)
+        except TypeError as error:
+            unexpected = str(error).partition("unexpected keyword argument ")[2]
+            if unexpected and unexpected.strip("'") in kwargs:
+                registry.refuse(f"np.{function.__name__} with {unexpected.strip(chr(39))}=")
+            raise
+
+    def _leave(self, how: str) -> NoReturn:
+        raise TypeError(
+            f"fnn: {how} on {self!r}, an array that is being differentiated, would lose its gradient. To join arrays use "
+            "np.stack or np.concatenate; for the value alone, fnn.stop_gradient(x)"
+        )
+
+    def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
+        self._leave("np.asarray, np.array or an assignment into an array")
+
+    def __float__(self) -> NoReturn:
+        self._leave("float()")
+
+    def __int__(self) -> NoReturn:
+        self._leave("int()")
+
+    def __index__(self) -> NoReturn:
+        self._leave("use as an index")
+
+    def __complex__(self) -> NoReturn:
+        self._leave("complex()")
+
+    def item(self) -> NoReturn:
+        """Refused: a Python number has no gradient."""
+        self._leave(".item()")
+
+    def tolist(self) -> NoReturn:
+        """Refused: Python numbers have no gradient."""
+        self._leave(".tolist()")
+
+    def __setitem__(self, key: Any, value: Any) -> NoReturn:
+        raise TypeError(
+            f"fnn: x[...] = value writes into {self!r}, an array that is being differentiated; use np.where, or put the "
+            "parts together with np.concatenate or np.stack"
+        )
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if not name.startswith("_") and hasattr(np.ndarray, name):
+            registry.refuse(f"the array method .{name}", AttributeError)
+        raise AttributeError(f"an array that is being differentiated has no attribute {name!r}")
+
+    def __bool__(
+        self,
+    ) -> bool:  # control flow on values is well defined: the branch that runs is the one differentiated
+        return bool(value_of(self))
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __iter__(self) -> Iterator[Value]:
+        return (self[i] for i in range(len(self)))
+
+    def __contains__(self, x: object) -> bool:
+        return x in value_of(self)
+
+    def __repr__(self) -> str:
+        return f"~{describe(self)}"
+
+    def __format__(self, spec: str) -> str:
+        return format(value_of(self), spec) if spec else repr(self)
+
+    def __reduce__(self) -> NoReturn:
+        self._leave("pickle or copy.deepcopy")
+
+    __hash__ = object.__hash__
+
+    # What an ndarray knows about itself
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """As of an ndarray."""
+        return self.value.shape  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """As of an ndarray."""
+        return self.value.dtype  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
+
+    @property
+    def ndim(self) -> int:
+        """As of an ndarray."""
+        return self.value.ndim  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
+
+    @property
+    def size(self) -> int:
+        """As of an ndarray."""
+        return self.value.size  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
+
+    @property
+    def itemsize(self) -> int:
+        """As of an ndarray."""
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """As of an ndarray."""
+        return self.size * self.dtype.itemsize
+
+    @property
+    def T(self) -> Value:  # noqa: N802 (NumPy's name)
+        """The array with its axes reversed."""
+        return registry.FUNCTIONS[np.transpose](self)
+
+    @property
+    def mT(self) -> Value:  # noqa: N802 (NumPy's name)
+        """The array with its last two axes exchanged."""
+        return registry.FUNCTIONS[np.swapaxes](self, -1, -2)
+
+    # Operators
+
+    __add__, __radd__ = _binary(np.add)
+    __sub__, __rsub__ = _binary(np.subtract)
+    __mul__, __rmul__ = _binary(np.multiply)
+    __truediv__, __rtruediv__ = _binary(np.divide)
+    __pow__, __rpow__ = _binary(np.power)
+    __matmul__, __rmatmul__ = _binary(np.matmul)
+    __mod__, __rmod__ = _binary(np.remainder)
+    __floordiv__, __rfloordiv__ = _binary(np.floor_divide)
+    __neg__ = _unary(np.negative)
+    __pos__ = _unary(np.positive)
+    __abs__ = _unary(np.absolute)
+    __gt__, _ = _binary(np.greater)
+    __ge__, _ = _binary(np.greater_equal)
+    __lt__, _ = _binary(np.less)
+    __le__, _ = _binary(np.less_equal)
+    __eq__, _ = _binary(np.equal)
+    __ne__, _ = _binary(np.not_equal)
+    __iadd__ = _in_place("+")
+    __isub__ = _in_place("-")
+    __imul__ = _in_place("*")
+    __itruediv__ = _in_place("/")
+    __ipow__ = _in_place("**")
+    __imatmul__ = _in_place("@")
+    __imod__ = _in_place("%")
+
+    def __getitem__(self, key: Any) -> Value:
+        return registry.getitem(self, key)
+
+    # Methods
+
+    sum = _method(np.sum)
+    mean = _method(np.mean)
+    max = _method(np.max)
+    min = _method(np.min)
+    var = _method(np.var)
+    std = _method(np.std)
+    dot = _method(np.dot)
+    ravel = _method(np.ravel)
+    flatten = _method(np.ravel)
+    squeeze = _method(np.squeeze)
+    swapaxes = _method(np.swapaxes)
+    clip = _method(np.clip)
+    take = _method(np.take)
+    copy = _method(np.copy)
+    argmax = _method(np.argmax)
+    argmin = _method(np.argmin)
+    argsort = _method(np.argsort)
+    all = _method(np.all)
+    any = _method(np.any)
+    round = _method(np.round)
+
+    def reshape(self, *shape: Any, order: str = "C") -> Value:
+        """As of an ndarray."""
+        return registry.FUNCTIONS[np.reshape](self, shape[0] if len(shape) == 1 else shape, order=order)
+
+    def transpose(self, *axes: Any) -> Value:
+        """As of an ndarray."""
+        if len(axes) == 1 and not isinstance(axes[0], int):
+            axes = axes[0]
+        return registry.FUNCTIONS[np.transpose](self, axes or None)
+
+    def astype(self, dtype: Any, **kwargs: Any) -> Value:
+        """As of an ndarray; an integer or boolean dtype gives constants."""
+        return registry.FUNCTIONS[np.astype](self, np.dtype(dtype))

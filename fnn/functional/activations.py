@@ -1,0 +1,196 @@
+"""Activation functions: any shape in, the same shape and dtype out.
+
+Each is a forward function of plain arrays and a backward rule `rule(g, y, x)`, written in operations that can be
+differentiated again. s(x) below is the logistic function 1 / (1 + exp(-x)).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from fnn.arrays import SameRank, SameRankOrScalar, Value
+from fnn.autodiff.primitive import elementary
+from fnn.autodiff.tracer import value_of
+
+# Klambauer et al. 2017, "Self-normalizing neural networks", equation 14: the fixed point with mean 0 and variance 1
+_SELU_ALPHA = 1.6732632423543772
+_SELU_SCALE = 1.0507009873554805
+
+_SQRT_2_OVER_PI = math.sqrt(2 / math.pi)
+_GELU_CUBIC = 0.044715
+
+
+def identity(x: SameRank, /) -> SameRank:
+    """x itself."""
+    return x
+
+
+_relu = elementary(
+    lambda x: np.maximum(x, 0),
+    # the slope is 1 for x > 0 and 0 otherwise, at 0 too
+    lambda g, y, x: g * (value_of(y) > 0),
+)
+
+
+def relu(x: SameRank, /) -> SameRank:
+    """max(x, 0). The slope at 0 is 0."""
+    return _relu(x)  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
+
+
+_leaky_relu = elementary(
+    lambda x, slope: np.where(x > 0, x, slope * x),
+    lambda g, y, x, slope: np.where(value_of(x) > 0, g, g * slope),
+)
+
+
+def leaky_relu(x: SameRank, /, slope: float = 0.01) -> SameRank:
+    """x where x > 0, slope * x elsewhere. The slope at 0 is `slope`."""
+    return _leaky_relu(x, slope)  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
+
+
+def _sigmoid_forward(x: Value) -> Value:
+    # exp of a negative number never overflows: s(x) = 1 / (1 + e) for x >= 0 and e / (1 + e) for x < 0, e = exp(-|x|)
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, np.ones((), e.dtype), e) / (1 + e)
+
+
+_sigmoid = elementary(_sigmoid_forward, lambda g, y, x: g * (y * (1 - y)))
+
+
+def sigmoid(x: SameRankOrScalar, /) -> SameRankOrScalar:
+    """The logistic function 1 / (1 + exp(-x)), without overflow, accurate in both tails."""
+    return _sigmoid(x)  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
+
+
+_tanh = elementary(np.tanh, lambda g, y, x: g * (1 - y * y))
+
+
+def tanh(x: SameRankOrScalar, /) -> SameRankOrScalar:
+    """The hyperbolic tangent."""
+    return _tanh(x)  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
+
+
+_softplus = elementary(lambda x: np.logaddexp(x, np.zeros((), x.dtype)), lambda g, y, x: g * sigmoid(x))
+
+
+def softplus(x: SameRank, /) -> SameRank:
+    """log(1 + exp(x)), without overflow. Its slope is sigmoid(x)."""
+    return _softplus(x)  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
+
+
+_elu = elementary(
+    lambda x, alpha: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))),
+    # below 0, d alpha (e^x - 1) = alpha e^x = y + alpha
+    lambda g, y, x, alpha: np.where(value_of(x) > 0, g, g * (y + alpha)),
+)
+
+
+def elu(x: SameRank, /, alpha: float = 1.0) -> SameRank:
+    """x where x > 0, alpha * (exp(x) - 1) elsewhere (Clevert et al. 2016)."""
+    return _elu(x, alpha)  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
+
+
+def selu(x: SameRank, /) -> SameRank:
+    """1.0507 * elu(x, 1.6733): the scaled elu that keeps mean 0 and variance 1 (Klambauer et al. 2017)."""
+    y: Value = elu(x, _SELU_ALPHA)
+    return y * _SELU_SCALE  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
+
+
+def _bounded(x: Value) -> Value:
+    """x where the tanh of the gelu is not yet exactly +-1; beyond, the cube would overflow to no purpose."""
+    return np.clip(x, -10, 10)
+
+
+def _gelu_inner(x: Value) -> Value:
+    return np.tanh(_SQRT_2_OVER_PI * (x + _GELU_CUBIC * (x * x * x)))
+
+
+def _gelu_tanh_rule(g: Value, y: Value, x: Value) -> Value:
+    # y = x (1 + t) / 2 with t = tanh u, u = c (x + a x^3):  dy/dx = (1 + t) / 2 + x (1 - t^2) c (1 + 3 a x^2) / 2
+    b = _bounded(x)
+    t = _gelu_inner(b)
+    slope = (1 - t * t) * (_SQRT_2_OVER_PI * (1 + (3 * _GELU_CUBIC) * (b * b)))
+    return g * (0.5 * (1 + t) + 0.5 * b * slope)
+
+
+_gelu_tanh = elementary(lambda x: 0.5 * x * (1 + _gelu_inner(_bounded(x))), _gelu_tanh_rule)
+
+
+def _erf_forward(x: Value) -> Value:
+    x = np.asarray(x)
+    return np.array([math.erf(v) for v in x.ravel().tolist()], x.dtype).reshape(x.shape)
+
+
+_erf = elementary(_erf_forward, lambda g, y, x: g * ((2 / math.sqrt(math.pi)) * np.exp(-x * x)))
+
+
+def gelu(x: SameRank, /, *, approximate: bool = True) -> SameRank:
+    """x times the normal distribution function of x (Hendrycks and Gimpel 2016).
+
+    approximate=True is their tanh form, 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))), within 5e-4 of the exact one.
+    approximate=False is exact, 0.5 x (1 + erf(x / sqrt 2)), and slow: NumPy has no erf, so it runs element by element.
+    """
+    if approximate:
+        return _gelu_tanh(x)  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
+    v: Value = x
+    return 0.5 * v * (1 + _erf(v * math.sqrt(0.5)))  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
+
+
+def _silu_rule(g: Value, y: Value, x: Value) -> Value:
+    # y = x s(x), s' = s (1 - s):  dy/dx = s + x s (1 - s) = s + y (1 - s)
+    s = sigmoid(x)
+    return g * (s + y * (1 - s))
+
+
+_silu = elementary(lambda x: x * _sigmoid_forward(x), _silu_rule)
+
+
+def silu(x: SameRank, /) -> SameRank:
+    """x * sigmoid(x), also called swish (Elfwing et al. 2018)."""
+    return _silu(x)  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
+
+
+def _softmax_forward(x: Value, axis: int) -> Value:
+    y = x - np.maximum.reduce(x, axis, keepdims=True)
+    np.exp(y, y)
+    y /= np.add.reduce(y, axis, keepdims=True)
+    return y
+
+
+# y_i = exp(x_i) / sum_k exp(x_k), so dy_i/dx_j = y_i (delta_ij - y_j), and dL/dx_j = y_j (g_j - sum_i g_i y_i)
+_softmax = elementary(
+    _softmax_forward,
+    lambda g, y, x, axis: y * (g - np.sum(g * y, axis=axis, keepdims=True)),
+)
+
+
+def softmax(x: SameRank, /, axis: int = -1) -> SameRank:
+    """exp(x_i) / sum_k exp(x_k) along an axis, without overflow: positive numbers that add up to 1."""
+    _check_axis("softmax", x)
+    return _softmax(x, axis)  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
+
+
+def _log_softmax_forward(x: Value, axis: int) -> Value:
+    y = x - np.maximum.reduce(x, axis, keepdims=True)
+    y -= np.log(np.add.reduce(np.exp(y), axis, keepdims=True))
+    return y
+
+
+# y_i = x_i - log sum_k exp(x_k), so dy_i/dx_j = delta_ij - exp(y_j), and dL/dx_j = g_j - exp(y_j) sum_i g_i
+_log_softmax = elementary(
+    _log_softmax_forward,
+    lambda g, y, x, axis: g - np.exp(y) * np.sum(g, axis=axis, keepdims=True),
+)
+
+
+def log_softmax(x: SameRank, /, axis: int = -1) -> SameRank:
+    """log(softmax(x)) along an axis, exact also where the softmax underflows."""
+    _check_axis("log_softmax", x)
+    return _log_softmax(x, axis)  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
+
+
+def _check_axis(name: str, x: Value) -> None:
+    if x.ndim == 0:
+        raise ValueError(f"{name}: x is a scalar, expected an axis of classes")

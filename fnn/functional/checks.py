@@ -1,0 +1,48 @@
+"""What every function checks of its arguments, with one wording for all."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fnn.arrays import Traced, Value, describe
+
+
+def check_array(name: str, what: str, x: Value) -> None:
+    """TypeError unless x is a floating array (or is being differentiated)."""
+    if not isinstance(x, (np.ndarray, Traced, np.generic)):
+        raise TypeError(
+            f"{name}: {what} is a {type(x).__name__}, expected a floating array; write np.asarray({what}, np.float32)"
+        )
+    if x.dtype.kind != "f":
+        raise TypeError(
+            f"{name}: {what} is {describe(x)}, expected floating numbers; integers are labels or tokens: "
+            f"where they are quantities write {what}.astype(np.float32)"
+        )
+
+
+def check_not_wider(name: str, what: str, x: Value, reference_name: str, reference: Value) -> None:
+    """TypeError where x has a wider dtype than what it meets: the result would silently be widened."""
+    if x.dtype != reference.dtype and x.dtype.itemsize > reference.dtype.itemsize:
+        raise TypeError(
+            f"{name}: {what} is {x.dtype} but {reference_name} is {reference.dtype}, and mixing them would silently widen the "
+            f"net; cast {what} with .astype(np.{reference.dtype}), or the net with fnn.tree.astype(params, np.{x.dtype})"
+        )
+
+
+def check_same_shape(name: str, prediction: Value, target: Value) -> None:
+    """ValueError where prediction and target differ in shape or are empty, TypeError where they are not floating."""
+    check_array(name, "prediction", prediction)
+    check_array(name, "target", target)
+    if prediction.shape != target.shape:
+        raise ValueError(
+            f"{name}: prediction has shape {prediction.shape} but target has {target.shape}; they must be equal, because "
+            "broadcasting one against the other would compare every row with every other"
+        )
+    check_not_wider(name, "target", target, "prediction", prediction)
+    check_not_empty(name, prediction)
+
+
+def check_not_empty(name: str, x: Value) -> None:
+    """ValueError for a batch without an element: its mean does not exist."""
+    if x.size == 0:
+        raise ValueError(f"{name}: the batch is empty (shape {x.shape}); its mean does not exist")

@@ -1,0 +1,110 @@
+"""The dense layer as a function: an affine map of the last axis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fnn.arrays import Array1, Array2, Tokens, Value
+from fnn.autodiff.primitive import fused
+from fnn.functional.checks import check_array, check_not_wider
+from fnn.initializers import Initializer, he_normal, zeros
+from fnn.random import Key
+from fnn.tree import Record
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class DenseParams(Record):
+    """Parameters of a dense layer: `weight` [in_features, out_features] and `bias` [out_features].
+
+    >>> import fnn
+    >>> fnn.DenseParams.init(fnn.key(0), 64, 128)
+    DenseParams(weight=f32[64,128], bias=f32[128])
+    """
+
+    weight: Array2
+    bias: Array1
+
+    @classmethod
+    def init(
+        cls, key: Key, n_in: int, n_out: int, /, *, weight_init: Initializer = he_normal, bias_init: Initializer = zeros
+    ) -> DenseParams:
+        """New parameters: he_normal weights and zero bias unless told otherwise."""
+        k1, k2 = key.split()
+        return DenseParams(weight_init(k1, (n_in, n_out)), bias_init(k2, (n_out,)))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LinearParams(Record):
+    """Parameters of a dense layer without bias: `weight` [in_features, out_features]."""
+
+    weight: Array2
+
+    @classmethod
+    def init(cls, key: Key, n_in: int, n_out: int, /, *, weight_init: Initializer = he_normal) -> LinearParams:
+        """New parameters: he_normal weights unless told otherwise."""
+        return LinearParams(weight_init(key.split()[0], (n_in, n_out)))
+
+
+def _affine_reference(x: Value, weight: Value, *bias: Value) -> Value:
+    y = x @ weight
+    return y + bias[0] if bias else y
+
+
+def _affine(x: Value, weight: Value, *bias: Value) -> tuple[Value, Callable[[Value, Sequence[bool]], Sequence[Value]]]:
+    # With the rows of all leading axes in one matrix X, Y = X W + 1 b^T. From dL = <G, dY> = <G, dX W + X dW + 1 db^T>:
+    #   dL/dX = G W^T,  dL/dW = X^T G,  dL/db = G^T 1, the sum of the rows.
+    rows = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
+    y = rows @ weight
+    if bias:
+        if bias[0].dtype == y.dtype:
+            y += bias[0]
+        else:
+            y = y + bias[0]
+
+    def pull(g: Value, wanted: Sequence[bool]) -> Sequence[Value]:
+        g = g.reshape(y.shape)
+        dx = (g @ weight.T).reshape(x.shape) if wanted[0] else None
+        dw = rows.T @ g if wanted[1] else None
+        return (dx, dw, np.add.reduce(g, 0)) if bias else (dx, dw)
+
+    return (y if x.ndim == 2 else y.reshape(*x.shape[:-1], y.shape[-1])), pull
+
+
+_affine_op = fused(3, _affine_reference)(_affine)
+_linear_op = fused(2, _affine_reference)(_affine)
+
+
+def dense(params: DenseParams | LinearParams, x: Tokens, /) -> Tokens:
+    """y = x @ weight + bias over the last axis.
+
+    x: [batch, in_features] or [batch, time, in_features]; the result has out_features in place of in_features.
+
+    Raises ValueError where the rank or the last axis does not fit, TypeError where x is not floating, or is float64 with
+    float32 parameters.
+
+    >>> import fnn
+    >>> p = fnn.DenseParams(np.array([[1.0], [2.0]]), np.array([0.5]))
+    >>> fnn.dense(p, np.array([[1.0, 1.0], [0.0, 3.0]]))
+    array([[3.5],
+           [6.5]])
+    """
+    weight: Value = params.weight
+    check_array("dense", "x", x)
+    if x.shape[-1:] != weight.shape[:1] or x.ndim not in (2, 3):
+        _refuse_shape(x, weight)
+    check_not_wider("dense", "x", x, "weight", weight)
+    y: Tokens = _affine_op(x, weight, params.bias) if isinstance(params, DenseParams) else _linear_op(x, weight)
+    return y
+
+
+def _refuse_shape(x: Value, weight: Value) -> None:
+    n = weight.shape[0]
+    hint = f"[batch, {n}] or [batch, time, {n}]"
+    if x.ndim == 1 and x.shape[0] == n:
+        hint += "; for one example write x[np.newaxis]"
+    elif x.ndim > 3:
+        hint += "; flatten images first"
+    raise ValueError(f"dense: x has shape {x.shape} but weight is {weight.shape}: the last axis of x must be {n}, and x {hint}")

@@ -1,0 +1,277 @@
+"""Loss functions: (prediction, target) -> a scalar, the mean over the batch.
+
+Prediction and target have the same shape, and broadcasting is refused: comparing [n, 1] with [n] would compare every
+prediction with every target. Both may be differentiated. Each loss is one fused operation: kernel, derivation, reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import numpy as np
+
+from fnn.arrays import Array, Ints, SameRank, Scalar, Traced, Value, describe
+from fnn.autodiff.primitive import fused
+from fnn.functional.activations import log_softmax, sigmoid
+from fnn.functional.checks import check_array, check_not_empty, check_not_wider, check_same_shape
+
+_Pull: TypeAlias = Callable[[Value, Sequence[bool]], Sequence[Value]]
+
+
+def _both(d: Value, wanted: Sequence[bool]) -> tuple[Value, Value]:
+    """The cotangents of a function of prediction - target, from that of the prediction."""
+    return d, -d if wanted[1] else None
+
+
+# mean of (p - t)^2 / 2 over n entries: dL/dp = (p - t) / n
+@fused(2, lambda p, t, *, factor: factor * np.mean(np.square(p - t)))
+def _squares(p: Value, t: Value, *, factor: float) -> tuple[Value, _Pull]:
+    d = p - t
+    loss = np.add.reduce(np.square(d), None) * (factor / d.size)
+    return loss, lambda g, wanted: _both(d * (g * (2 * factor / d.size)), wanted)
+
+
+def mse(prediction: SameRank, target: SameRank, /) -> Scalar:
+    """Mean squared error: the mean of (prediction - target)^2 over all elements.
+
+    Raises ValueError where the shapes differ or are empty, TypeError where one is not floating or target is the wider.
+
+    >>> mse(np.array([1.0, 2.0]), np.array([1.0, 4.0]))
+    np.float64(2.0)
+    """
+    check_same_shape("mse", prediction, target)
+    return _squares(prediction, target, factor=1.0)  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
+
+
+def half_mse(prediction: SameRank, target: SameRank, /) -> Scalar:
+    """Half the mean squared error, the mean of (prediction - target)^2 / 2: its gradient is (prediction - target) / n.
+
+    Raises as `mse` does.
+
+    >>> half_mse(np.array([1.0, 2.0]), np.array([1.0, 4.0]))
+    np.float64(1.0)
+    """
+    check_same_shape("half_mse", prediction, target)
+    return _squares(prediction, target, factor=0.5)  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
+
+
+# mean of |p - t| over n entries: dL/dp = sign(p - t) / n, 0 where they are equal
+@fused(2, lambda p, t: np.mean(np.abs(p - t)))
+def _absolutes(p: Value, t: Value) -> tuple[Value, _Pull]:
+    d = p - t
+    loss = np.add.reduce(np.abs(d), None) / d.size
+    return loss, lambda g, wanted: _both(np.sign(d) * (g / d.size), wanted)
+
+
+def mae(prediction: SameRank, target: SameRank, /) -> Scalar:
+    """Mean absolute error: the mean of |prediction - target| over all elements. The slope at 0 is 0.
+
+    Raises as `mse` does.
+
+    >>> mae(np.array([1.0, 2.0]), np.array([1.0, 4.0]))
+    np.float64(1.0)
+    """
+    check_same_shape("mae", prediction, target)
+    return _absolutes(prediction, target)  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
+
+
+def _huber_reference(p: Value, t: Value, *, delta: float) -> Value:
+    size = np.abs(p - t)
+    inside = np.minimum(size, delta)
+    return np.mean(inside * (size - 0.5 * inside))
+
+
+# d = p - t, c = d clipped to [-delta, delta]: L = mean of c (d - c / 2), which is d^2 / 2 inside and delta (|d| - delta / 2)
+# outside; dL/dp = c / n
+@fused(2, _huber_reference)
+def _huber(p: Value, t: Value, *, delta: float) -> tuple[Value, _Pull]:
+    d = p - t
+    c = np.clip(d, -delta, delta)
+    loss = np.add.reduce(c * (d - 0.5 * c), None) / d.size
+    return loss, lambda g, wanted: _both(c * (g / d.size), wanted)
+
+
+def huber(prediction: SameRank, target: SameRank, /, *, delta: float = 1.0) -> Scalar:
+    """Huber's loss: d^2 / 2 where |d| <= delta, delta * (|d| - delta / 2) beyond, with d = prediction - target; the mean.
+
+    Raises as `mse` does, and ValueError where delta is not positive. Source: Huber 1964.
+
+    >>> huber(np.array([0.5, 3.0]), np.array([0.0, 0.0]))
+    np.float64(1.3125)
+    """
+    if not delta > 0:
+        raise ValueError(f"huber: delta is {delta}, expected a positive number")
+    check_same_shape("huber", prediction, target)
+    return _huber(prediction, target, delta=delta)  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
+
+
+def _bce_reference(p: Value, t: Value, *, eps: float) -> Value:
+    p = np.clip(p, eps, 1 - eps)
+    return -np.mean(t * np.log(p) + (1 - t) * np.log(1 - p))
+
+
+# L = -mean of t log p + (1 - t) log(1 - p): dL/dp = (p - t) / (p (1 - p)) / n inside the clip, 0 outside;
+# dL/dt = (log(1 - p) - log p) / n
+@fused(2, _bce_reference)
+def _bce(p: Value, t: Value, *, eps: float) -> tuple[Value, _Pull]:
+    c = np.clip(p, eps, 1 - eps)
+    log_p, log_q = np.log(c), np.log(1 - c)
+    loss = np.add.reduce(t * log_p + (1 - t) * log_q, None) / -p.size
+
+    def pull(g: Value, wanted: Sequence[bool]) -> Sequence[Value]:
+        scale = g / p.size
+        dp = (c - t) / (c * (1 - c)) * ((c == p) * scale) if wanted[0] else None
+        return dp, (log_q - log_p) * scale if wanted[1] else None
+
+    return loss, pull
+
+
+def bce(probability: SameRank, target: SameRank, /, *, eps: float = 1e-7) -> Scalar:
+    """Binary cross-entropy of probabilities: the mean of -(t log p + (1 - t) log(1 - p)).
+
+    p is clipped to [eps, 1 - eps], outside of which the gradient is 0. Where the probability comes from a sigmoid,
+    `bce_with_logits` is exact and never stuck.
+
+    Raises as `mse` does.
+
+    >>> bce(np.array([0.5, 0.25]), np.array([1.0, 0.0])).round(4)
+    np.float64(0.4904)
+    """
+    check_same_shape("bce", probability, target)
+    return _bce(probability, target, eps=eps)  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
+
+
+# With p = s(z): -(t log p + (1 - t) log(1 - p)) = log(1 + e^z) - t z = max(z, 0) + log(1 + e^-|z|) - t z;
+# dL/dz = (s(z) - t) / n, dL/dt = -z / n
+@fused(2, lambda z, t: np.mean(np.logaddexp(z, np.zeros((), z.dtype)) - t * z))
+def _bce_with_logits(z: Value, t: Value) -> tuple[Value, _Pull]:
+    e = np.exp(-np.abs(z))
+    loss = np.add.reduce(np.maximum(z, 0) + np.log1p(e) - t * z, None) / z.size
+
+    def pull(g: Value, wanted: Sequence[bool]) -> Sequence[Value]:
+        scale = g / z.size
+        return (sigmoid(z) - t) * scale if wanted[0] else None, z * -scale if wanted[1] else None
+
+    return loss, pull
+
+
+def bce_with_logits(logits: SameRank, target: SameRank, /) -> Scalar:
+    """Binary cross-entropy of sigmoid(logits): the mean of log(1 + exp(z)) - t z, exact for any finite z.
+
+    logits and target have the same shape; targets are 0 or 1, or probabilities between.
+
+    Raises as `mse` does.
+
+    >>> bce_with_logits(np.array([0.0, 1e4]), np.array([1.0, 1.0])).round(4)
+    np.float64(0.3466)
+    """
+    check_same_shape("bce_with_logits", logits, target)
+    return _bce_with_logits(logits, target)  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
+
+
+# Cross-entropy of row i with classes k: z_k = x_k - max x, l = log sum_k e^z_k, log p_k = z_k - l.
+# With target q (the one-hot of the label, mixed with the uniform distribution by label smoothing s):
+#   L = -mean_i sum_k q_k log p_k,  dL/dx_k = (p_k sum_j q_j - q_k) / rows,  dL/dq_k = -log p_k / rows.
+# For labels q_k = (1 - s) [k = label] + s / K, so that L_i = l - (1 - s) z_label - s mean_k z_k.
+
+
+def _labels_reference(x: Value, labels: Value, *, smoothing: float) -> Value:
+    log_p = log_softmax(x).reshape(-1, x.shape[-1])
+    picked = log_p[np.arange(labels.size), labels.reshape(-1)]
+    loss = -np.mean(picked)
+    return (1 - smoothing) * loss - smoothing * np.mean(log_p) if smoothing else loss
+
+
+@fused(1, _labels_reference)
+def _cross_entropy_labels(x: Value, labels: Value, *, smoothing: float) -> tuple[Value, _Pull]:
+    k = x.shape[-1]
+    z = x.reshape(-1, k)
+    z = z - np.maximum.reduce(z, 1, keepdims=True)
+    n = len(z)
+    rows, columns = np.arange(n), labels.reshape(-1)
+    e = np.exp(z)
+    total = np.add.reduce(e, 1, keepdims=True)
+    loss = np.add.reduce(np.log(total), None) - (1 - smoothing) * np.add.reduce(z[rows, columns])
+    if smoothing:
+        loss -= smoothing / k * np.add.reduce(z, None)
+
+    def pull(g: Value, wanted: Sequence[bool]) -> Sequence[Value]:
+        scale = g / n
+        dz = e * (scale / total)
+        dz[rows, columns] -= (1 - smoothing) * scale
+        if smoothing:
+            dz -= smoothing / k * scale
+        return (dz.reshape(x.shape),)
+
+    return loss / n, pull
+
+
+def _probabilities_reference(x: Value, q: Value, *, smoothing: float) -> Value:
+    if smoothing:
+        q = (1 - smoothing) * q + smoothing / x.shape[-1]
+    return np.sum(q * log_softmax(x)) / -(x.size // x.shape[-1])
+
+
+@fused(2, _probabilities_reference)
+def _cross_entropy_probabilities(x: Value, q: Value, *, smoothing: float) -> tuple[Value, _Pull]:
+    k = x.shape[-1]
+    n = x.size // k
+    mixed = (1 - smoothing) * q + smoothing / k if smoothing else q
+    log_p = log_softmax(x)
+    loss = np.add.reduce(mixed * log_p, None) / -n
+
+    def pull(g: Value, wanted: Sequence[bool]) -> Sequence[Value]:
+        scale = g / n
+        dx = (np.exp(log_p) * np.add.reduce(mixed, -1, keepdims=True) - mixed) * scale if wanted[0] else None
+        return dx, log_p * (-(1 - smoothing) * scale) if wanted[1] else None
+
+    return loss, pull
+
+
+def cross_entropy(logits: Array, target: Array | Ints, /, *, label_smoothing: float = 0.0) -> Scalar:
+    """Cross-entropy of softmax(logits) against class labels or class probabilities, the mean over all rows.
+
+    logits: [..., classes]. target: integer labels [...] in [0, classes), or probabilities [..., classes], whose rows
+    should add up to 1. With label_smoothing s the target is (1 - s) * target + s / classes (Szegedy et al. 2016).
+
+    Raises ValueError where the shapes do not fit or are empty, a label is out of range, or s is not in [0, 1];
+    TypeError where labels are not integers, or probabilities are wider than the logits.
+
+    >>> logits = np.array([[0.0, 0.0], [0.0, 1e4]])
+    >>> cross_entropy(logits, np.array([0, 1])).round(4)
+    np.float64(0.3466)
+    >>> cross_entropy(logits, np.array([[1.0, 0.0], [0.0, 1.0]])).round(4)
+    np.float64(0.3466)
+    """
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"cross_entropy: label_smoothing is {label_smoothing}, expected a number in [0, 1]")
+    x: Value = logits
+    q: Value = target
+    check_array("cross_entropy", "logits", x)
+    if isinstance(q, (np.ndarray, Traced)) and q.dtype.kind == "f":
+        if q.shape != x.shape:
+            hint = "; labels must be integers: write labels.astype(int)" if q.shape == x.shape[:-1] else ""
+            raise ValueError(f"cross_entropy: logits have shape {x.shape} but the probabilities have {q.shape}{hint}")
+        check_not_wider("cross_entropy", "target", q, "logits", x)
+        check_not_empty("cross_entropy", x)
+        return _cross_entropy_probabilities(x, q, smoothing=label_smoothing)  # type: ignore[no-any-return]  # a Value is untyped
+    check_labels("cross_entropy", x, q)
+    return _cross_entropy_labels(x, q, smoothing=label_smoothing)  # type: ignore[no-any-return]  # a Value is untyped
+
+
+def check_labels(name: str, logits: Value, labels: Value) -> None:
+    """TypeError unless labels are integers; ValueError unless they fit [..., classes] and lie in [0, classes)."""
+    if not isinstance(labels, np.ndarray) or labels.dtype.kind not in "iu":
+        found = describe(labels) if isinstance(labels, (np.ndarray, np.generic, Traced)) else f"a {type(labels).__name__}"
+        raise TypeError(f"{name}: labels are {found}, expected an integer array of class numbers")
+    if logits.ndim == 0 or labels.shape != logits.shape[:-1]:
+        raise ValueError(
+            f"{name}: logits have shape {logits.shape} but labels have {labels.shape}, expected {logits.shape[:-1]}: "
+            "one class number per row"
+        )
+    check_not_empty(name, logits)
+    # read as unsigned, a negative label is huge: one pass finds both
+    if np.maximum.reduce(labels.view(f"u{labels.itemsize}"), None) >= logits.shape[-1]:
+        wrong = labels[(labels < 0) | (labels >= logits.shape[-1])].flat[0]
+        raise ValueError(f"{name}: label {wrong} is out of range, expected class numbers from 0 to {logits.shape[-1] - 1}")

@@ -1,0 +1,43 @@
+"""Dropout as a function of x and mode."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fnn.arrays import SameRank, Value
+from fnn.functional.checks import check_array
+from fnn.mode import Eval, Mode, Train
+
+
+def check_drop_rate(name: str, drop_rate: float) -> None:
+    """ValueError unless 0 <= drop_rate < 1."""
+    if not 0 <= drop_rate < 1:
+        raise ValueError(f"{name}: drop_rate is {drop_rate}, the fraction that is dropped, expected 0 <= drop_rate < 1")
+
+
+def dropout(x: SameRank, drop_rate: float, mode: Mode, /) -> SameRank:
+    """In training, each entry is set to 0 with probability `drop_rate` and the others are divided by 1 - drop_rate, so
+    that the mean is kept; in evaluation (or with rate 0) x itself.
+
+    The mask comes from the mode's key alone: the same key drops the same entries. Two dropouts in one function take
+    `mode.fold(0)` and `mode.fold(1)`; in a chain that happens by itself.
+
+    Raises ValueError where drop_rate is not in [0, 1), TypeError where the mode is neither fnn.EVAL nor fnn.Train(key).
+    Source: Srivastava et al. 2014, section 10 (scaled in training).
+
+    >>> import fnn
+    >>> fnn.dropout(np.ones(6), 0.5, fnn.Train(fnn.key(1)))
+    array([0., 2., 0., 2., 2., 2.])
+    """
+    check_drop_rate("dropout", drop_rate)
+    check_array("dropout", "x", x)
+    if isinstance(mode, Train):
+        if drop_rate == 0:
+            return x
+        kept = mode.key.generator().random(x.shape, np.float32) >= drop_rate
+        v: Value = x
+        # the factor is made in x's dtype; the derivative is the same factor
+        return v * (kept * np.asarray(1 / (1 - drop_rate), x.dtype))  # type: ignore[no-any-return]  # a Value is untyped
+    if not isinstance(mode, Eval):
+        raise TypeError(f"dropout: the mode is {mode!r}, expected fnn.EVAL or fnn.Train(key)")
+    return x

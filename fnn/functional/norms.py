@@ -1,0 +1,141 @@
+"""Normalisation: batch norm as a function of parameters, state, x and mode."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fnn.arrays import Array1, SameRank, Value, read_only
+from fnn.autodiff.primitive import fused
+from fnn.autodiff.tracer import value_of
+from fnn.functional.checks import check_array, check_not_wider
+from fnn.mode import Eval, Mode, Train
+from fnn.tree import Record
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class NormParams(Record):
+    """Parameters of a norm: `scale` and `shift`, both [features]."""
+
+    scale: Array1
+    shift: Array1
+
+    @classmethod
+    def init(cls, n: int, /) -> NormParams:
+        """Scale 1 and shift 0: a plain normalisation."""
+        return NormParams(read_only(np.ones(n, np.float32)), read_only(np.zeros(n, np.float32)))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class BatchNormState(Record):
+    """Running statistics: `mean` and `var` (biased variance), both [features]."""
+
+    mean: Array1
+    var: Array1
+
+    @classmethod
+    def init(cls, n: int, /) -> BatchNormState:
+        """Mean 0 and variance 1: evaluation before any training changes nothing."""
+        return BatchNormState(read_only(np.zeros(n, np.float32)), read_only(np.ones(n, np.float32)))
+
+
+def _batch_norm_reference(x: Value, scale: Value, shift: Value, *, eps: float) -> tuple[Value, tuple[Value, Value]]:
+    axes = tuple(range(x.ndim - 1))
+    mean = np.mean(x, axes)
+    centred = x - mean
+    var = np.mean(centred * centred, axes)
+    return centred / np.sqrt(var + eps) * scale + shift, (value_of(mean), value_of(var))
+
+
+@fused(3, _batch_norm_reference, has_aux=True)
+def _batch_norm(
+    x: Value, scale: Value, shift: Value, *, eps: float
+) -> tuple[Value, tuple[Value, Value], Callable[[Value, Sequence[bool]], Sequence[Value]]]:
+    # Per channel, with n rows, m = sum_i x_i / n, v = sum_i (x_i - m)^2 / n, r = 1 / sqrt(v + eps), h_i = (x_i - m) r:
+    #   y_i = scale h_i + shift
+    #   dshift = sum_i g_i,  dscale = sum_i g_i h_i
+    # With e_i = g_i scale the cotangent of h_i: dh_i = r (dx_i - dm) + (x_i - m) dr, where dm = sum_j dx_j / n and, from
+    # dv = 2/n sum_j (x_j - m) dx_j, dr = -r^3 dv / 2 = -r^2 / n sum_j h_j dx_j. Hence sum_i e_i dh_i gives
+    #   dx_j = r (e_j - sum_i e_i / n - h_j sum_i e_i h_i / n) = scale r (g_j - dshift / n - h_j dscale / n).
+    rows = x.reshape(-1, x.shape[-1])
+    n = len(rows)
+    mean = np.add.reduce(rows, 0) / n
+    h = rows - mean
+    var = np.einsum("ij,ij->j", h, h) / n
+    r = 1 / np.sqrt(var + eps)
+    h *= r
+    y = h * scale
+    if y.dtype == shift.dtype:
+        y += shift
+    else:
+        y = y + shift
+
+    def pull(g: Value, wanted: Sequence[bool]) -> Sequence[Value]:
+        g = g.reshape(h.shape)
+        dshift = np.add.reduce(g, 0)
+        dscale = np.einsum("ij,ij->j", g, h)
+        if not wanted[0]:
+            return None, dscale, dshift
+        dx = h * (dscale * (-1 / n))
+        dx += g
+        dx -= dshift / n
+        dx *= scale * r
+        return dx.reshape(x.shape), dscale, dshift
+
+    return y.reshape(x.shape), (mean, var), pull
+
+
+def batch_norm(
+    params: NormParams,
+    state: BatchNormState,
+    x: SameRank,
+    mode: Mode,
+    /,
+    *,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> tuple[SameRank, BatchNormState]:
+    """(x - mean) / sqrt(var + eps) * scale + shift for each channel; and the new running statistics.
+
+    In training, mean and variance are those of x over all axes but the last, and the state moves towards them: new =
+    (1 - momentum) * old + momentum * batch. In evaluation they are the state, which stays as it is. The variance is
+    the biased one in both places (PyTorch's running variance is unbiased).
+
+    x: [batch, ..., features]. Source: Ioffe and Szegedy 2015, algorithms 1 and 2.
+
+    Raises ValueError where the last axis does not fit, and in training for fewer than two values per channel, whose
+    variance is 0 whatever they are; TypeError where x is not floating, or wider than the parameters.
+
+    >>> import fnn
+    >>> x = np.array([[1.0], [3.0]], np.float32)
+    >>> y, state = fnn.batch_norm(fnn.NormParams.init(1), fnn.BatchNormState.init(1), x, fnn.Train(fnn.key(0)))
+    >>> y.round(3).tolist(), state.mean, state.var
+    ([[-1.0], [1.0]], array([0.2], dtype=float32), array([1.], dtype=float32))
+    """
+    scale: Value = params.scale
+    check_array("batch_norm", "x", x)
+    if x.ndim < 2 or x.shape[-1:] != scale.shape:
+        raise ValueError(
+            f"batch_norm: x has shape {x.shape} but scale is {scale.shape}: x must be [batch, ..., {scale.shape[0]}]"
+        )
+    check_not_wider("batch_norm", "x", x, "scale", scale)
+    v: Value = x
+    if isinstance(mode, Train):
+        if x.size < 2 * x.shape[-1]:
+            raise ValueError(
+                f"batch_norm: x has shape {x.shape}, {x.size // max(x.shape[-1], 1)} value(s) per channel, and training needs at "
+                "least 2 to have a variance; use a larger batch, or fnn.EVAL to predict"
+            )
+        y, (mean, var) = _batch_norm(v, scale, params.shift, eps=eps)
+        return y, BatchNormState(_move(state.mean, mean, momentum), _move(state.var, var, momentum))
+    if not isinstance(mode, Eval):
+        raise TypeError(f"batch_norm: the mode is {mode!r}, expected fnn.EVAL or fnn.Train(key)")
+    return (v - state.mean) * (scale / np.sqrt(state.var + eps)) + params.shift, state
+
+
+def _move(old: Value, batch: Value, momentum: float) -> Value:
+    """(1 - momentum) * old + momentum * batch, in the dtype of the state."""
+    new = (1 - momentum) * value_of(old) + momentum * batch
+    return read_only(new.astype(old.dtype, copy=False))

@@ -1,0 +1,153 @@
+"""Initialisers: frozen values, called as `init(key, shape, dtype=np.float32)`, that give read-only arrays.
+
+Fans are those of a weight [in, out], or of a kernel [height, width, in, out], where each counts times the area of the
+kernel. Of a vector both fans are its length.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import erf, prod, sqrt
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from fnn.arrays import read_only
+from fnn.random import Key
+
+
+class Initializer(Protocol):
+    """Anything that is called as these are: a function of one's own will do."""
+
+    # The result is typed loosely, because the rank of an array cannot be computed from the length of a tuple.
+    def __call__(self, key: Key, shape: tuple[int, ...], dtype: DTypeLike = np.float32, /) -> np.ndarray[Any, Any]:
+        """A new array of this shape and dtype, a function of the key alone."""
+        ...
+
+
+def _fans(shape: tuple[int, ...]) -> tuple[int, int]:
+    if len(shape) < 2:
+        return prod(shape), prod(shape)
+    area = prod(shape[:-2])
+    return area * shape[-2], area * shape[-1]
+
+
+def _made(values: np.ndarray[Any, Any], dtype: DTypeLike) -> np.ndarray[Any, Any]:
+    made: np.ndarray[Any, Any] = read_only(values.astype(dtype, copy=False))
+    return made
+
+
+@dataclass(frozen=True)
+class _Constant:
+    value: float
+
+    def __call__(self, key: Key, shape: tuple[int, ...], dtype: DTypeLike = np.float32, /) -> np.ndarray[Any, Any]:
+        return _made(np.full(shape, self.value, dtype), dtype)
+
+
+@dataclass(frozen=True)
+class _Normal:
+    scale: float
+
+    def __call__(self, key: Key, shape: tuple[int, ...], dtype: DTypeLike = np.float32, /) -> np.ndarray[Any, Any]:
+        return _made(key.generator().standard_normal(shape) * self.scale, dtype)
+
+
+@dataclass(frozen=True)
+class _Uniform:
+    low: float
+    high: float
+
+    def __call__(self, key: Key, shape: tuple[int, ...], dtype: DTypeLike = np.float32, /) -> np.ndarray[Any, Any]:
+        return _made(key.generator().uniform(self.low, self.high, shape), dtype)
+
+
+# the standard deviation of a standard normal cut off at +-2
+_CUT = 2.0
+_DENSITY_AT_CUT = np.exp(-0.5 * _CUT**2) / sqrt(2 * np.pi)
+_CUT_DEVIATION = sqrt(1 - 2 * _CUT * _DENSITY_AT_CUT / erf(_CUT / sqrt(2)))
+
+
+@dataclass(frozen=True)
+class _TruncatedNormal:
+    scale: float
+
+    def __call__(self, key: Key, shape: tuple[int, ...], dtype: DTypeLike = np.float32, /) -> np.ndarray[Any, Any]:
+        generator = key.generator()
+        values = generator.standard_normal(shape)
+        while np.any(outside := np.abs(values) > _CUT):
+            values[outside] = generator.standard_normal(int(outside.sum()))
+        return _made(values * (self.scale / _CUT_DEVIATION), dtype)
+
+
+@dataclass(frozen=True)
+class _VarianceScaling:
+    """Variance gain / fan, with fan the number of inputs ("in") or the mean of inputs and outputs ("average")."""
+
+    gain: float
+    fan: Literal["in", "average"]
+    distribution: Literal["normal", "uniform"]
+
+    def __call__(self, key: Key, shape: tuple[int, ...], dtype: DTypeLike = np.float32, /) -> np.ndarray[Any, Any]:
+        fan_in, fan_out = _fans(shape)
+        fan = fan_in if self.fan == "in" else (fan_in + fan_out) / 2
+        deviation = sqrt(self.gain / max(fan, 1))
+        if self.distribution == "normal":
+            return _Normal(deviation)(key, shape, dtype)
+        # uniform on [-a, a] has variance a^2 / 3
+        bound = sqrt(3) * deviation
+        return _Uniform(-bound, bound)(key, shape, dtype)
+
+
+@dataclass(frozen=True)
+class _Orthogonal:
+    def __call__(self, key: Key, shape: tuple[int, ...], dtype: DTypeLike = np.float32, /) -> np.ndarray[Any, Any]:
+        if len(shape) < 2:
+            raise ValueError(f"initializers.orthogonal: the shape is {shape}, expected at least two axes")
+        rows, columns = prod(shape[:-1]), shape[-1]
+        tall = key.generator().standard_normal((max(rows, columns), min(rows, columns)))
+        q, r = np.linalg.qr(tall)
+        # with the signs of r's diagonal, q is uniform over all orthogonal matrices (Mezzadri 2007, section 5)
+        q = q * np.where(np.diagonal(r) < 0, -1.0, 1.0)
+        return _made(np.ascontiguousarray(q if rows >= columns else q.T).reshape(shape), dtype)
+
+
+zeros = _Constant(0.0)
+ones = _Constant(1.0)
+# Variance 2 / fan_in, which keeps the size of activations through relu (He et al. 2015, equation 10).
+he_normal = kaiming_normal = _VarianceScaling(2.0, "in", "normal")
+he_uniform = kaiming_uniform = _VarianceScaling(2.0, "in", "uniform")
+# Variance 2 / (fan_in + fan_out), between what keeps activations and what keeps gradients (Glorot and Bengio 2010, equations 12 and 16).
+glorot_normal = xavier_normal = _VarianceScaling(1.0, "average", "normal")
+glorot_uniform = xavier_uniform = _VarianceScaling(1.0, "average", "uniform")
+# Variance 1 / fan_in, which keeps the size of activations through a linear layer, tanh or selu (LeCun et al. 1998, equation 16).
+lecun_normal = _VarianceScaling(1.0, "in", "normal")
+lecun_uniform = _VarianceScaling(1.0, "in", "uniform")
+# A uniformly random matrix with orthonormal rows or columns, whichever are fewer; leading axes of a kernel count as rows (Saxe et al. 2014).
+orthogonal = _Orthogonal()
+
+
+def constant(value: float, /) -> Initializer:
+    """Every entry the same.
+
+    >>> import fnn
+    >>> constant(0.5)(fnn.key(0), (2,))
+    array([0.5, 0.5], dtype=float32)
+    """
+    return _Constant(value)
+
+
+def normal(scale: float = 0.01, /) -> Initializer:
+    """Normal with mean 0 and standard deviation `scale`, small by default."""
+    return _Normal(scale)
+
+
+def uniform(low: float, high: float, /) -> Initializer:
+    """Uniform on [low, high)."""
+    return _Uniform(low, high)
+
+
+def truncated_normal(scale: float = 0.01, /) -> Initializer:
+    """Normal with mean 0 and standard deviation `scale`, values beyond two deviations (before rescaling) drawn again."""
+    return _TruncatedNormal(scale)

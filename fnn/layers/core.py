@@ -1,0 +1,142 @@
+"""The specs Dense, BatchNorm and Dropout: hyper-parameters only, over the functions of the floor below."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, Generic, Literal, TypeVar, overload
+
+from fnn.arrays import SameRank, Tokens
+from fnn.functional.linear import DenseParams, LinearParams, dense
+from fnn.functional.noise import check_drop_rate, dropout
+from fnn.functional.norms import BatchNormState, NormParams, batch_norm
+from fnn.initializers import Initializer, he_normal, zeros
+from fnn.layers.layer import ComposableAnyRank, ComposableRows
+from fnn.mode import Mode
+from fnn.random import Key
+
+DP = TypeVar("DP", bound="DenseParams | LinearParams")
+
+
+def check_size(name: str, what: str, n: int) -> None:
+    """ValueError or TypeError unless n is a positive int."""
+    if not isinstance(n, int) or isinstance(n, bool):
+        raise TypeError(f"{name}: {what} is {n!r}, a {type(n).__name__}, expected an int")
+    if n < 1:
+        raise ValueError(f"{name}: {what} is {n}, expected at least 1")
+
+
+@dataclass(frozen=True, init=False)
+class Dense(ComposableRows, Generic[DP]):
+    """An affine map of the last axis, x @ weight + bias: [batch, n_in] or [batch, time, n_in] to the same with n_out.
+
+    Parameters are `DenseParams(weight, bias)`, or `LinearParams(weight)` with bias=False. There is no state.
+    weight_init and bias_init are initialisers: he_normal (for relu) and zeros by default.
+
+    >>> import fnn
+    >>> fnn.init(fnn.Dense(64, 128), fnn.key(0))[0]
+    DenseParams(weight=f32[64,128], bias=f32[128])
+    >>> fnn.init(fnn.Dense(64, 128, bias=False), fnn.key(0))[0]
+    LinearParams(weight=f32[64,128])
+    """
+
+    n_in: int
+    n_out: int
+    bias: bool
+    weight_init: Initializer
+    bias_init: Initializer
+
+    @overload
+    def __init__(
+        self: Dense[DenseParams],
+        n_in: int,
+        n_out: int,
+        *,
+        bias: Literal[True] = True,
+        weight_init: Initializer = ...,
+        bias_init: Initializer = ...,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: Dense[LinearParams], n_in: int, n_out: int, *, bias: Literal[False], weight_init: Initializer = ...
+    ) -> None: ...
+    def __init__(
+        self,
+        n_in: int,
+        n_out: int,
+        *,
+        bias: bool = True,
+        weight_init: Initializer = he_normal,
+        bias_init: Initializer = zeros,
+    ) -> None:
+        check_size("Dense", "n_in", n_in)
+        check_size("Dense", "n_out", n_out)
+        self.__dict__.update(n_in=n_in, n_out=n_out, bias=bias, weight_init=weight_init, bias_init=bias_init)
+
+    def init(self, key: Key, /) -> tuple[DP, None]:
+        """New parameters, and no state."""
+        params: Any = (
+            DenseParams.init(key, self.n_in, self.n_out, weight_init=self.weight_init, bias_init=self.bias_init)
+            if self.bias
+            else LinearParams.init(key, self.n_in, self.n_out, weight_init=self.weight_init)
+        )
+        return params, None
+
+    def forward(self, params: DP, state: None, x: Tokens, mode: Mode, /) -> tuple[Tokens, None]:
+        """dense(params, x)."""
+        return dense(params, x), None
+
+    def __repr__(self) -> str:
+        return f"Dense({self.n_in}, {self.n_out}{'' if self.bias else ', bias=False'})"
+
+
+@dataclass(frozen=True)
+class BatchNorm(ComposableAnyRank):
+    """Batch norm over all axes but the last: see `batch_norm`. Parameters NormParams, state BatchNormState.
+
+    >>> import fnn
+    >>> model = fnn.Dense(2, 8) >> fnn.BatchNorm(8) >> fnn.relu
+    """
+
+    n: int
+    _: KW_ONLY
+    momentum: float = 0.1
+    eps: float = 1e-5
+
+    def __post_init__(self) -> None:
+        check_size("BatchNorm", "n", self.n)
+        if not 0 <= self.momentum <= 1:
+            raise ValueError(
+                f"BatchNorm: momentum is {self.momentum}, the weight of the new batch, expected 0 <= momentum <= 1"
+            )
+        if not self.eps > 0:
+            raise ValueError(f"BatchNorm: eps is {self.eps}, expected a positive number")
+
+    def init(self, key: Key, /) -> tuple[NormParams, BatchNormState]:
+        """Scale 1 and shift 0; mean 0 and variance 1."""
+        return NormParams.init(self.n), BatchNormState.init(self.n)
+
+    def forward(self, params: NormParams, state: BatchNormState, x: SameRank, mode: Mode, /) -> tuple[SameRank, BatchNormState]:
+        """batch_norm(params, state, x, mode)."""
+        return batch_norm(params, state, x, mode, momentum=self.momentum, eps=self.eps)
+
+
+@dataclass(frozen=True)
+class Dropout(ComposableAnyRank):
+    """In training, drops each entry with probability `drop_rate`: see `dropout`. No parameters, no state.
+
+    >>> import fnn
+    >>> model = fnn.Dense(2, 8) >> fnn.relu >> fnn.Dropout(0.5) >> fnn.Dense(8, 1)
+    """
+
+    drop_rate: float
+
+    def __post_init__(self) -> None:
+        check_drop_rate("Dropout", self.drop_rate)
+
+    def init(self, key: Key, /) -> tuple[None, None]:
+        """No parameters, no state."""
+        return None, None
+
+    def forward(self, params: None, state: None, x: SameRank, mode: Mode, /) -> tuple[SameRank, None]:
+        """dropout(x, drop_rate, mode)."""
+        return dropout(x, self.drop_rate, mode), None

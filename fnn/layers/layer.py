@@ -1,0 +1,227 @@
+"""What a layer is: a frozen spec with two pure methods, `init` and `forward`; and `>>`, which chains layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar, TypeVarTuple, overload
+
+from fnn.arrays import Array, Array2
+from fnn.mode import EVAL, Mode
+from fnn.random import Key
+
+# Checkers print these names in their messages.
+In_contra = TypeVar("In_contra", contravariant=True)
+Out_co = TypeVar("Out_co", covariant=True)
+In = TypeVar("In")
+Out = TypeVar("Out")
+Mid = TypeVar("Mid")
+P = TypeVar("P")
+S = TypeVar("S")
+P_co = TypeVar("P_co", covariant=True)
+S_co = TypeVar("S_co", covariant=True)
+P1 = TypeVar("P1")
+P2 = TypeVar("P2")
+S1 = TypeVar("S1")
+S2 = TypeVar("S2")
+Ps = TypeVarTuple("Ps")
+Ss = TypeVarTuple("Ss")
+
+
+class Layer(Protocol[In_contra, Out_co, P, S]):
+    """What `>>`, `init`, `forward` and `supervised` accept: any class with these two pure methods is a layer.
+
+    It holds hyper-parameters only and needs no base class, but to start a chain (then derive from `Composable`).
+    """
+
+    def init(self, key: Key, /) -> tuple[P, S]:
+        """New parameters and state; both None where there are none."""
+        ...
+
+    def forward(self, params: P, state: S, x: In_contra, mode: Mode, /) -> tuple[Out_co, S]:
+        """The output and the new state (the same, where it did not change)."""
+        ...
+
+
+class HasInit(Protocol[P_co, S_co]):
+    """The half of a layer that makes parameters."""
+
+    def init(self, key: Key, /) -> tuple[P_co, S_co]:
+        """New parameters and state."""
+        ...
+
+
+def init(layer: HasInit[P, S], key: Key, /) -> tuple[P, S]:
+    """New (params, state) of a layer: a pure function of the key.
+
+    >>> import fnn
+    >>> params, state = fnn.init(fnn.Dense(2, 3) >> fnn.BatchNorm(3), fnn.key(0))
+    >>> params
+    (DenseParams(weight=f32[2,3], bias=f32[3]), NormParams(scale=f32[3], shift=f32[3]))
+    >>> state
+    (None, BatchNormState(mean=f32[3], var=f32[3]))
+    """
+    return layer.init(key)
+
+
+def forward(layer: Layer[In, Out, P, S], params: P, state: S, x: In, mode: Mode = EVAL, /) -> tuple[Out, S]:
+    """The output of a layer and its new state, in evaluation mode unless told otherwise.
+
+    >>> import fnn, numpy as np
+    >>> model = fnn.Dense(2, 3) >> fnn.Dropout(0.5)
+    >>> params, state = fnn.init(model, fnn.key(0))
+    >>> y, state = fnn.forward(model, params, state, np.ones((4, 2), np.float32), fnn.Train(fnn.key(1)))
+    >>> y.shape
+    (4, 3)
+    """
+    return layer.forward(params, state, x, mode)
+
+
+class Composable:
+    """Base of a layer that may start a chain: it gives `>>`."""
+
+    @overload
+    def __rshift__(
+        self: Layer[In, Mid, P1, S1], other: Layer[Mid, Out, P2, S2], /
+    ) -> Chain[In, Out, tuple[P1, P2], tuple[S1, S2]]: ...
+    @overload
+    def __rshift__(
+        self: Layer[In, Mid, P1, S1], other: Callable[[Mid], Out], /
+    ) -> Chain[In, Out, tuple[P1, None], tuple[S1, None]]: ...
+    def __rshift__(self: Any, other: Any, /) -> Any:
+        """self, then other: a layer, or a plain function of one array."""
+        return join(self, other)
+
+
+class ComposableRows:
+    """`>>` for layers that take [batch, n] or [batch, time, n]: at the start of a chain they take [batch, n]."""
+
+    @overload
+    def __rshift__(
+        self: Layer[Array2, Array2, P1, S1], other: Layer[Array2, Out, P2, S2], /
+    ) -> Chain[Array2, Out, tuple[P1, P2], tuple[S1, S2]]: ...
+    @overload
+    def __rshift__(
+        self: Layer[Array2, Array2, P1, S1], other: Callable[[Array2], Out], /
+    ) -> Chain[Array2, Out, tuple[P1, None], tuple[S1, None]]: ...
+    def __rshift__(self: Any, other: Any, /) -> Any:
+        """self, then other: a layer, or a plain function of one array."""
+        return join(self, other)
+
+
+class ComposableAnyRank:
+    """`>>` for layers that keep the rank: at the start of a chain it stays open."""
+
+    @overload
+    def __rshift__(
+        self: Layer[Array, Array, P1, S1], other: Layer[Array, Out, P2, S2], /
+    ) -> Chain[Array, Out, tuple[P1, P2], tuple[S1, S2]]: ...
+    @overload
+    def __rshift__(
+        self: Layer[Array, Array, P1, S1], other: Callable[[Array], Out], /
+    ) -> Chain[Array, Out, tuple[P1, None], tuple[S1, None]]: ...
+    def __rshift__(self: Any, other: Any, /) -> Any:
+        """self, then other: a layer, or a plain function of one array."""
+        return join(self, other)
+
+
+@dataclass(frozen=True)
+class Function(Composable, Generic[In, Out]):
+    """A plain function of one array as a layer without parameters: to start a chain with it, `Function(f) >> ...`.
+
+    Elsewhere in a chain the function itself will do.
+    """
+
+    f: Callable[[In], Out]
+
+    def init(self, key: Key, /) -> tuple[None, None]:
+        """No parameters, no state."""
+        return None, None
+
+    def forward(self, params: None, state: None, x: In, mode: Mode, /) -> tuple[Out, None]:
+        """f(x)."""
+        return self.f(x), None
+
+    def __repr__(self) -> str:
+        return getattr(self.f, "__name__", repr(self.f))
+
+
+@dataclass(frozen=True)
+class Chain(Generic[In, Out, P, S]):
+    """Layers one after the other. Made by `>>`, or by `chain(layers)` for a list known only at run time.
+
+    Parameters and state are flat tuples with a slot for every part, None for a part that has none. Part i draws its
+    parameters from `key.fold(i)` and runs in `mode.fold(i)`, so that no two parts share randomness.
+    """
+
+    layers: tuple[Layer[Any, Any, Any, Any], ...]
+
+    def init(self, key: Key, /) -> tuple[P, S]:
+        """The parts' parameters and states, each in a tuple."""
+        made = [layer.init(key.fold(i)) for i, layer in enumerate(self.layers)]
+        params: Any = tuple([p for p, _ in made])
+        state: Any = tuple([s for _, s in made])
+        return params, state
+
+    def forward(self, params: P, state: S, x: In, mode: Mode, /) -> tuple[Out, S]:
+        """x through all parts in order."""
+        ps: Any = params
+        ss: Any = state
+        self._check(ps, ss)
+        layers: tuple[Any, ...] = self.layers
+        y: Any = x
+        new = []
+        changed = False
+        i = 0
+        try:
+            for layer in layers:
+                before = ss[i]
+                if layer.__class__ is Function:
+                    y = layer.f(y)
+                    after = None
+                else:
+                    y, after = layer.forward(ps[i], before, y, mode.fold(i))
+                changed |= after is not before
+                new.append(after)
+                i += 1
+        except (ValueError, TypeError) as error:
+            error.add_note(f"in part [{i}] of the chain, {self.layers[i]!r}")
+            raise
+        made: Any = tuple(new) if changed else state
+        return y, made
+
+    def _check(self, params: Any, state: Any) -> None:
+        n = len(self.layers)
+        for what, parts in (("params", params), ("state", state)):
+            if not isinstance(parts, tuple) or len(parts) != n:
+                found = f"{len(parts)} parts" if isinstance(parts, tuple) else f"a {type(parts).__name__}"
+                raise ValueError(f"chain: {what} must be a tuple with a slot for each of the {n} parts, got {found}: {self!r}")
+
+    @overload
+    def __rshift__(
+        self: Chain[In, Mid, tuple[*Ps], tuple[*Ss]], other: Layer[Mid, Out, P2, S2], /
+    ) -> Chain[In, Out, tuple[*Ps, P2], tuple[*Ss, S2]]: ...
+    @overload
+    def __rshift__(
+        self: Chain[In, Mid, tuple[*Ps], tuple[*Ss]], other: Callable[[Mid], Out], /
+    ) -> Chain[In, Out, tuple[*Ps, None], tuple[*Ss, None]]: ...
+    def __rshift__(self: Any, other: Any, /) -> Any:
+        """This chain with one more part at its end; a chain on the right stays one part."""
+        return join(*self.layers, other)
+
+    def __repr__(self) -> str:
+        return " >> ".join([f"({part!r})" if isinstance(part, Chain) else repr(part) for part in self.layers])
+
+
+def join(*parts: Any) -> Chain[Any, Any, Any, Any]:
+    """A chain of layers and plain functions."""
+    return Chain(tuple([_as_layer(part) for part in parts]))
+
+
+def _as_layer(part: Any) -> Any:
+    if callable(getattr(part, "init", None)) and callable(getattr(part, "forward", None)) and not isinstance(part, type):
+        return part
+    if not callable(part) or isinstance(part, type):
+        hint = f"; make one with {part.__name__}(...)" if isinstance(part, type) else ""
+        raise TypeError(f">>: {part!r} is neither a layer (init and forward) nor a function of one array{hint}")
+    return Function(part)

@@ -1,0 +1,121 @@
+"""Adam, and AdamW with decoupled weight decay."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from math import sqrt
+
+import numpy as np
+
+from fnn.arrays import Array1
+from fnn.optim.optimizer import Optimizer, Segments, Slots, check_hyper
+
+
+def _adam(
+    grads: Array1, slots: Slots, step: int, learning_rate: float, b1: float, b2: float, eps: float
+) -> tuple[Array1, Slots]:
+    # With t = step + 1, c1 = 1 - b1^t, c2 = 1 - b2^t:
+    #   -lr (mu / c1) / (sqrt(nu / c2) + eps) = -(lr sqrt(c2) / c1) mu / (sqrt(nu) + eps sqrt(c2)),
+    # which divides vectors once.
+    t = step + 1
+    root = sqrt(1 - b2**t)
+    mu = slots["mu"] * b1
+    work = grads * (1 - b1)
+    mu += work
+    nu = slots["nu"] * b2
+    np.multiply(grads, grads, work)
+    work *= 1 - b2
+    nu += work
+    np.sqrt(nu, work)
+    work += eps * root
+    np.divide(mu, work, work)
+    work *= -learning_rate * root / (1 - b1**t)
+    return work, {"mu": mu, "nu": nu}
+
+
+def _check(name: str, spec: Adam | AdamW) -> None:
+    check_hyper(name, "learning_rate", spec.learning_rate, 0)
+    check_hyper(name, "b1", spec.b1, 0, 1)
+    check_hyper(name, "b2", spec.b2, 0, 1)
+    check_hyper(name, "eps", spec.eps, 0)
+
+
+def _zero_moments(params: Array1) -> Slots:
+    return {"mu": np.zeros_like(params), "nu": np.zeros_like(params)}
+
+
+@dataclass(frozen=True)
+class Adam(Optimizer):
+    """Adam (Kingma and Ba 2015, algorithm 1): steps of about the learning rate, whatever the size of the gradient.
+
+    At step t, counted from 1:
+        mu = b1 * mu + (1 - b1) * g
+        nu = b2 * nu + (1 - b2) * g^2
+        p  = p - learning_rate * (mu / (1 - b1^t)) / (sqrt(nu / (1 - b2^t)) + eps)
+
+    The moments are called "mu" and "nu".
+
+    >>> import fnn
+    >>> opt = fnn.Adam(0.1)
+    >>> params = np.array([1.0, 1.0])
+    >>> params, state = fnn.update(opt, np.array([1e-3, -1e3]), opt.init(params), params)
+    >>> params.round(4)
+    array([0.9, 1.1])
+    """
+
+    learning_rate: float
+    _: KW_ONLY
+    b1: float = 0.9
+    b2: float = 0.999
+    eps: float = 1e-8
+
+    def __post_init__(self) -> None:
+        _check("Adam", self)
+
+    def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
+        """mu = nu = 0."""
+        return _zero_moments(params)
+
+    def update_flat(
+        self, grads: Array1, slots: Slots, params: Array1, step: int, segments: Segments, /
+    ) -> tuple[Array1, Slots]:
+        """See the class."""
+        return _adam(grads, slots, step, self.learning_rate, self.b1, self.b2, self.eps)
+
+
+@dataclass(frozen=True)
+class AdamW(Optimizer):
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2, with the decay times the learning
+    rate, as PyTorch and optax have it): p is also reduced by learning_rate * weight_decay * p.
+
+    It decays every parameter. The moments are called "mu" and "nu".
+
+    >>> import fnn
+    >>> opt = fnn.AdamW(0.1, weight_decay=0.5)
+    >>> params = np.array([1.0])
+    >>> fnn.update(opt, np.array([0.0]), opt.init(params), params)[0]
+    array([0.95])
+    """
+
+    learning_rate: float
+    _: KW_ONLY
+    b1: float = 0.9
+    b2: float = 0.999
+    eps: float = 1e-8
+    weight_decay: float = 0.01
+
+    def __post_init__(self) -> None:
+        _check("AdamW", self)
+        check_hyper("AdamW", "weight_decay", self.weight_decay, 0)
+
+    def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
+        """mu = nu = 0."""
+        return _zero_moments(params)
+
+    def update_flat(
+        self, grads: Array1, slots: Slots, params: Array1, step: int, segments: Segments, /
+    ) -> tuple[Array1, Slots]:
+        """See the class."""
+        delta, slots = _adam(grads, slots, step, self.learning_rate, self.b1, self.b2, self.eps)
+        delta -= params * (self.learning_rate * self.weight_decay)
+        return delta, slots

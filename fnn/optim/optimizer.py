@@ -1,0 +1,122 @@
+"""What an optimiser is, its state, and `update`: the pytree side of all optimisers, written once.
+
+An optimiser is a frozen spec with two pure methods on vectors, `init_flat` and `update_flat`: all parameters of a net lie
+in one contiguous vector, so that an optimiser is a few NumPy calls however many layers there are. A rule that differs by
+leaf reads the segments, which say where each leaf lies.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeAlias
+
+import numpy as np
+
+from fnn.arrays import Array1, Value, read_only
+from fnn.tree import Layout, Record, Segment, flatten
+from fnn.tree.structure import T as P
+
+Slots: TypeAlias = dict[str, Array1]
+Segments: TypeAlias = tuple[Segment, ...]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class OptState(Record, Generic[P]):
+    """State of an optimiser: `step`, the number of updates applied, and its moments, each a flat vector in `slots`.
+
+    `moment(name)` is a moment as a tree like the parameters: "momentum" for Sgd; "mu" and "nu" for Adam.
+    """
+
+    step: int
+    slots: Slots
+    layout: Layout[P]
+
+    def moment(self, name: str, /) -> P:
+        """A moment as a tree of the parameters' type, read-only. KeyError, with the names there are, for another name."""
+        if name not in self.slots:
+            raise KeyError(f"OptState.moment: no moment {name!r}; this optimizer keeps {sorted(self.slots) or 'none'}")
+        return self.layout.unpack(self.slots[name])
+
+
+class Optimizer(ABC):
+    """Base of optimisers: a subclass is a frozen dataclass of hyper-parameters with the two methods on vectors.
+
+    >>> import fnn
+    >>> from dataclasses import dataclass
+    >>> @dataclass(frozen=True)
+    ... class SignSgd(fnn.Optimizer):
+    ...     learning_rate: float
+    ...     def init_flat(self, params: fnn.Array1, segments: fnn.Segments, /) -> fnn.Slots:
+    ...         return {}
+    ...     def update_flat(
+    ...         self, grads: fnn.Array1, slots: fnn.Slots, params: fnn.Array1, step: int, segments: fnn.Segments, /
+    ...     ) -> tuple[fnn.Array1, fnn.Slots]:
+    ...         return -self.learning_rate * np.sign(grads), slots
+    >>> params = (np.array([1.0, 2.0]),)
+    >>> fnn.update(SignSgd(0.5), (np.array([3.0, -4.0]),), SignSgd(0.5).init(params), params)[0]
+    (array([0.5, 2.5]),)
+    """
+
+    @abstractmethod
+    def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
+        """The moments before the first step, by name: vectors like the parameters, or shorter ones."""
+
+    @abstractmethod
+    def update_flat(
+        self, grads: Array1, slots: Slots, params: Array1, step: int, segments: Segments, /
+    ) -> tuple[Array1, Slots]:
+        """(delta, slots): what is added to the parameters, and the new moments. step counts from 0.
+
+        Pure: it writes to none of its arguments. delta is a fresh vector in the parameters' dtype.
+        """
+
+    def init(self, params: P, /) -> OptState[P]:
+        """The state before the first step, for parameters like these.
+
+        Raises TypeError, with the path, for a leaf that is not floating and for leaves of several dtypes.
+        """
+        layout: Layout[P] = Layout.of(f"{type(self).__name__}.init", params)
+        vector = read_only(layout.pack(flatten(params)[0]))
+        return OptState(0, _frozen_slots(self.init_flat(vector, layout.segments)), layout)
+
+
+def _frozen_slots(slots: Mapping[str, Array1]) -> Slots:
+    return {name: read_only(vector) for name, vector in slots.items()}
+
+
+def apply_flat(opt: Optimizer, grads: Array1, opt_state: OptState[P], params: Array1) -> tuple[Array1, OptState[P]]:
+    """One step on vectors: the new parameters, read-only, and the new state."""
+    delta, slots = opt.update_flat(grads, opt_state.slots, params, opt_state.step, opt_state.layout.segments)
+    new: Array1 = np.add(params, delta, delta) if delta.dtype == params.dtype else (params + delta).astype(params.dtype)
+    state: Any = object.__new__(OptState)
+    state.__dict__.update(step=opt_state.step + 1, slots=_frozen_slots(slots), layout=opt_state.layout)
+    return read_only(new), state
+
+
+def update(opt: Optimizer, grads: P, opt_state: OptState[P], params: P, /) -> tuple[P, OptState[P]]:
+    """One step of an optimiser: (new params, new state). Nothing that goes in is changed; the new leaves are read-only.
+
+    Raises ValueError or TypeError, with the path, where grads or params are not like those the state was made for.
+
+    >>> import fnn
+    >>> params = {"w": np.array([1.0, 2.0])}
+    >>> opt = fnn.Sgd(0.5)
+    >>> params, state = fnn.update(opt, {"w": np.array([1.0, 1.0])}, opt.init(params), params)
+    >>> params, state.step
+    ({'w': array([0.5, 1.5])}, 1)
+    """
+    layout = opt_state.layout
+    packed: list[Value] = [
+        layout.pack(layout.leaves_of("update", what, given)) for what, given in (("grads", grads), ("params", params))
+    ]
+    vector, state = apply_flat(opt, packed[0], opt_state, packed[1])
+    return layout.unpack(vector), state
+
+
+def check_hyper(name: str, what: str, value: float, low: float, high: float = float("inf")) -> None:
+    """ValueError unless low <= value < high."""
+    if not low <= value < high:
+        bound = f"in [{low}, {high})" if high != float("inf") else f"of at least {low}"
+        raise ValueError(f"{name}: {what} is {value}, expected a number {bound}")

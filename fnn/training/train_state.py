@@ -1,0 +1,55 @@
+"""TrainState: everything that changes in training, as one immutable value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from fnn.arrays import read_only
+from fnn.layers.layer import HasInit
+from fnn.optim.optimizer import Optimizer, OptState
+from fnn.random import Key
+from fnn.tree import PyTree, Record, flatten, freeze
+
+P = TypeVar("P", bound=PyTree)
+S = TypeVar("S", bound=PyTree)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TrainState(Record, Generic[P, S]):
+    """Parameters, state, optimiser state, root key and step: a run is a pure function of these and of its batches.
+
+    `step` is the number of steps done. Pickled and resumed, a run goes on with the same bits.
+    """
+
+    params: P
+    state: S
+    opt: OptState[P]
+    key: Key
+    step: int
+
+
+def train_state(params: P, state: S, opt: Optimizer, key: Key, /) -> TrainState[P, S]:
+    """The TrainState before the first step, for parameters and a state that are at hand.
+
+    The parameters are copied into one contiguous read-only buffer.
+
+    Raises TypeError, with the path, where a parameter is not floating or their dtypes differ.
+    """
+    opt_state = opt.init(params)
+    layout = opt_state.layout
+    vector = read_only(layout.pack(flatten(params)[0]))
+    return TrainState(layout.unpack(vector), freeze(state), opt_state, key, 0)
+
+
+def start(model: HasInit[P, S], opt: Optimizer, key: Key, /) -> TrainState[P, S]:
+    """The TrainState of a new model: parameters from the first key of `key.split()`, the run's randomness from the second.
+
+    >>> import fnn
+    >>> ts = fnn.start(fnn.Dense(2, 3), fnn.Sgd(0.1), fnn.key(0))
+    >>> ts.params, ts.step
+    (DenseParams(weight=f32[2,3], bias=f32[3]), 0)
+    """
+    for_params, for_training = key.split()
+    params, state = model.init(for_params)
+    return train_state(params, state, opt, for_training)

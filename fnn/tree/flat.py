@@ -1,0 +1,142 @@
+"""A tree of floating leaves as one contiguous vector, and back: what optimisers work on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from math import prod
+from typing import Generic, NamedTuple
+
+import numpy as np
+
+from fnn.arrays import Array1, Value, describe, read_only
+from fnn.tree.operations import check_floating, paths
+from fnn.tree.structure import PyTree, Structure, T, difference, flatten
+
+
+class Segment(NamedTuple):
+    """Where one leaf lives in the flat vector: `vector[start:stop].reshape(shape)`, and its path in the tree."""
+
+    path: str
+    start: int
+    stop: int
+    shape: tuple[int, ...]
+
+
+class Layout(Generic[T]):
+    """How the leaves of one kind of tree lie in a flat vector: structure, segments and the one dtype.
+
+    It is a value: it compares by content and pickles; it holds no array.
+    """
+
+    __slots__ = ("dtype", "segments", "size", "structure")
+
+    def __init__(self, structure: Structure[T], segments: tuple[Segment, ...], dtype: np.dtype[np.floating]) -> None:
+        self.structure = structure
+        self.segments = segments
+        self.dtype = dtype
+        self.size = segments[-1].stop if segments else 0
+
+    @classmethod
+    def of(cls, name: str, tree: T, /) -> Layout[T]:
+        """The layout of this tree. TypeError, naming paths, for a leaf that is not floating or dtypes that differ."""
+        found = check_floating(name, tree, "what is not trained belongs in the state, not in the parameters")
+        dtypes = {leaf.dtype: path for path, leaf in reversed(paths(tree))}
+        if len(dtypes) > 1:
+            (a, path_a), (b, path_b) = list(dtypes.items())[:2]
+            raise TypeError(
+                f"{name}: {path_a} is {a} but {path_b} is {b}; make them one with fnn.tree.astype(params, np.float32)"
+            )
+        structure = flatten(tree)[1]
+        dtype = found[0].dtype if found else np.dtype(np.float32)
+        return cls(structure, _segments(tree, found), dtype)
+
+    def leaves_of(self, name: str, what: str, tree: T, /) -> list[Value]:
+        """The leaves of a tree that must fit this layout; ValueError or TypeError says where it does not."""
+        found = self.structure.leaves_of(tree)
+        if found is None:
+            example = self.structure.unflatten([np.zeros(0, self.dtype)] * self.structure.n_leaves)
+            raise ValueError(f"{name}: {what} do not fit the optimizer's state: {difference(tree, example)}")
+        for leaf, segment in zip(found, self.segments, strict=True):
+            if leaf.shape != segment.shape:
+                raise ValueError(
+                    f"{name}: {what} have {describe(leaf)} at {segment.path or 'the root'}, but the optimizer's state is for "
+                    f"shape {list(segment.shape)}; make a new one with optimizer.init(params)"
+                )
+            if leaf.dtype != self.dtype:
+                raise TypeError(
+                    f"{name}: {what} have {describe(leaf)} at {segment.path or 'the root'}, but the optimizer's state is for "
+                    f"{self.dtype}; cast with fnn.tree.astype or make a new state with optimizer.init(params)"
+                )
+        return found
+
+    def pack(self, leaves: Sequence[Value]) -> Array1:
+        """A fresh vector of these leaves, one behind the other."""
+        vector = np.empty(self.size, self.dtype)
+        if leaves:
+            np.concatenate([leaf.reshape(-1) for leaf in leaves], out=vector)
+        return vector
+
+    def views(self, vector: Array1) -> list[Value]:
+        """The leaves as views of the vector, read-only where it is."""
+        return [vector[start:stop].reshape(shape) for _, start, stop, shape in self.segments]
+
+    def unpack(self, vector: Array1) -> T:
+        """The tree whose leaves are views of the vector."""
+        return self.structure.unflatten(self.views(vector))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Layout) and (self.structure, self.segments, self.dtype) == (
+            other.structure,
+            other.segments,
+            other.dtype,
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.structure, self.segments, self.dtype))
+
+    def __repr__(self) -> str:
+        return f"Layout({self.dtype}[{self.size}] in {len(self.segments)} leaves)"
+
+
+def _segments(tree: PyTree, found: Iterable[Value]) -> tuple[Segment, ...]:
+    segments = []
+    start = 0
+    for (path, _), leaf in zip(paths(tree), found, strict=True):
+        stop = start + prod(leaf.shape)
+        segments.append(Segment(path, start, stop, leaf.shape))
+        start = stop
+    return tuple(segments)
+
+
+def ravel(tree: T, /) -> tuple[Array1, Callable[[Array1], T]]:
+    """All leaves as one contiguous read-only vector, and the way back: `unravel(vector)` is a tree of the same type.
+
+    Leaves of several floating dtypes are widened to the largest; `unravel` casts them back.
+
+    Raises TypeError, with the path, for a leaf that is not floating; `unravel` raises ValueError for a vector of
+    another length.
+
+    >>> vector, unravel = ravel({"w": np.ones((2, 2)), "b": np.zeros(2)})
+    >>> vector
+    array([1., 1., 1., 1., 0., 0.])
+    >>> unravel(vector + 1)
+    {'w': array([[2., 2.],
+           [2., 2.]]), 'b': array([1., 1.])}
+    """
+    found = check_floating("tree.ravel", tree, "only floating leaves can share one vector")
+    structure: Structure[T] = flatten(tree)[1]
+    segments = _segments(tree, found)
+    dtypes = [leaf.dtype for leaf in found]
+    dtype = np.result_type(*dtypes) if dtypes else np.dtype(np.float32)
+    size = segments[-1].stop if segments else 0
+
+    def unravel(vector: Array1, /) -> T:
+        if vector.shape != (size,):
+            raise ValueError(f"tree.ravel: unravel got shape {vector.shape}, expected ({size},)")
+        made: list[Value] = []
+        for (_, start, stop, shape), leaf_dtype in zip(segments, dtypes, strict=True):
+            made.append(read_only(vector[start:stop].reshape(shape).astype(leaf_dtype)))
+        return structure.unflatten(made)
+
+    flat = np.concatenate([leaf.reshape(-1) for leaf in found]).astype(dtype, copy=False) if found else np.zeros(0, dtype)
+    return read_only(flat), unravel
