@@ -4,6 +4,9 @@ Parameters live in immutable dataclass pytrees; pure `init`, `forward`, `grad` a
 `train_step`. See README.md for ten lines that train a net, and docs/design.md for how it is built.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from fnn import initializers as initializers
 from fnn import tree as tree
 from fnn.arrays import Array as Array
@@ -100,4 +103,20 @@ from fnn.training.train_step import repeat as repeat
 from fnn.training.train_step import supervised as supervised
 from fnn.training.train_step import train_step as train_step
 
+if TYPE_CHECKING:
+    from fnn import datasets as datasets
+
 __version__ = "0.1.0"
+
+# Rooms that a small net does without: loaded when they are first named, so that `import fnn` stays quick.
+_ROOMS = frozenset({"datasets"})
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return import_module(f"fnn.{name}")
+    raise AttributeError(f"module 'fnn' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_ROOMS})

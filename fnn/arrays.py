@@ -10,21 +10,22 @@ from __future__ import annotations
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+# Spelt out as numpy.typing.NDArray is defined: importing numpy.typing would take longer than the rest of fnn.
+_AnyRank: TypeAlias = tuple[Any, ...]
 _Floats: TypeAlias = np.dtype[np.floating[Any]]
 _Integers: TypeAlias = np.dtype[np.integer[Any]]
 
-Array: TypeAlias = NDArray[np.floating[Any]]
+Array: TypeAlias = np.ndarray[_AnyRank, _Floats]
 Array1: TypeAlias = np.ndarray[tuple[int], _Floats]
 Array2: TypeAlias = np.ndarray[tuple[int, int], _Floats]
 Array3: TypeAlias = np.ndarray[tuple[int, int, int], _Floats]
 Array4: TypeAlias = np.ndarray[tuple[int, int, int, int], _Floats]
 Scalar: TypeAlias = np.floating[Any]
-Ints: TypeAlias = NDArray[np.integer[Any]]
+Ints: TypeAlias = np.ndarray[_AnyRank, _Integers]
 Int1: TypeAlias = np.ndarray[tuple[int], _Integers]
 Int2: TypeAlias = np.ndarray[tuple[int, int], _Integers]
-Bools: TypeAlias = NDArray[np.bool_]
+Bools: TypeAlias = np.ndarray[_AnyRank, np.dtype[np.bool_]]
 
 SameRank = TypeVar("SameRank", bound=Array)
 SameRankOrScalar = TypeVar("SameRankOrScalar", bound="Array | Scalar")

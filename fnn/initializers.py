@@ -7,14 +7,16 @@ kernel. Of a vector both fans are its length.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import erf, prod, sqrt
-from typing import Any, Literal, Protocol
+from math import erf, exp, pi, prod, sqrt
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from fnn.arrays import read_only
 from fnn.random import Key
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
 
 class Initializer(Protocol):
@@ -65,7 +67,7 @@ class _Uniform:
 
 # the standard deviation of a standard normal cut off at +-2
 _CUT = 2.0
-_DENSITY_AT_CUT = np.exp(-0.5 * _CUT**2) / sqrt(2 * np.pi)
+_DENSITY_AT_CUT = exp(-0.5 * _CUT**2) / sqrt(2 * pi)
 _CUT_DEVIATION = sqrt(1 - 2 * _CUT * _DENSITY_AT_CUT / erf(_CUT / sqrt(2)))
 
 
@@ -118,13 +120,16 @@ ones = _Constant(1.0)
 # Variance 2 / fan_in, which keeps the size of activations through relu (He et al. 2015, equation 10).
 he_normal = kaiming_normal = _VarianceScaling(2.0, "in", "normal")
 he_uniform = kaiming_uniform = _VarianceScaling(2.0, "in", "uniform")
-# Variance 2 / (fan_in + fan_out), between what keeps activations and what keeps gradients (Glorot and Bengio 2010, equations 12 and 16).
+# Variance 2 / (fan_in + fan_out), between what keeps activations and what keeps gradients (Glorot and Bengio 2010,
+# equations 12 and 16).
 glorot_normal = xavier_normal = _VarianceScaling(1.0, "average", "normal")
 glorot_uniform = xavier_uniform = _VarianceScaling(1.0, "average", "uniform")
-# Variance 1 / fan_in, which keeps the size of activations through a linear layer, tanh or selu (LeCun et al. 1998, equation 16).
+# Variance 1 / fan_in, which keeps the size of activations through a linear layer, tanh or selu (LeCun et al. 1998,
+# equation 16).
 lecun_normal = _VarianceScaling(1.0, "in", "normal")
 lecun_uniform = _VarianceScaling(1.0, "in", "uniform")
-# A uniformly random matrix with orthonormal rows or columns, whichever are fewer; leading axes of a kernel count as rows (Saxe et al. 2014).
+# A uniformly random matrix with orthonormal rows or columns, whichever are fewer; leading axes of a kernel count as rows
+# (Saxe et al. 2014).
 orthogonal = _Orthogonal()
 
 

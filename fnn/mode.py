@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from fnn.random import Key
+from fnn.random import Key, check_key
 
 
 @dataclass(frozen=True)
@@ -21,14 +21,25 @@ class Train:
     key: Key
 
     def __post_init__(self) -> None:
-        if not isinstance(self.key, Key):
-            raise TypeError(f"Train: the key is {self.key!r}, a {type(self.key).__name__}; write fnn.Train(fnn.key(seed))")
+        check_key("Train", self.key)
 
     def fold(self, i: int, /) -> Train:
-        """Training with the i-th key folded from this one: for the i-th part that draws."""
+        """Training with the key `self.key.fold(i)`: for the i-th part that draws."""
         made = object.__new__(Train)
-        made.__dict__["key"] = self.key.fold(i)
+        made.__dict__["_origin"] = (self, i)
         return made
+
+    def __getattr__(self, name: str) -> Key:
+        # Most parts of a net never draw, so a folded mode derives its key when it is first asked for.
+        origin = self.__dict__.get("_origin")
+        if name != "key" or origin is None:
+            raise AttributeError(f"Train has no attribute {name!r}")
+        key: Key = origin[0].key.fold(origin[1])
+        self.__dict__["key"] = key
+        return key
+
+    def __reduce__(self) -> tuple[type[Train], tuple[Key]]:
+        return Train, (self.key,)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from hashlib import blake2b
 from operator import index
 from typing import TYPE_CHECKING, Literal, overload
 
@@ -14,6 +13,8 @@ _SEED, _SPLIT, _FOLD = b"s", b"p", b"f"
 
 
 def _derive(material: bytes, domain: bytes) -> int:
+    from hashlib import blake2b  # noqa: PLC0415 (hashlib takes 5 ms to import)
+
     return int.from_bytes(blake2b(material + domain, digest_size=16).digest(), "little")
 
 
@@ -36,6 +37,10 @@ class Key:
 
     bits: int
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.bits, int) or not 0 <= self.bits < 2**128:
+            raise TypeError(f"Key: the bits are {self.bits!r}, expected an int of 128 bits; make a key with fnn.key(seed)")
+
     @overload
     def split(self, n: Literal[2] = 2, /) -> tuple[Key, Key]: ...
     @overload
@@ -46,9 +51,13 @@ class Key:
     def split(self, n: int, /) -> tuple[Key, ...]: ...
     def split(self, n: int = 2, /) -> tuple[Key, ...]:
         """n independent keys. `split(3)` begins with the keys of `split(2)`."""
-        if n < 1:
+        try:
+            count = index(n)
+        except TypeError:
+            raise TypeError(f"Key.split: n is {n!r}, a {type(n).__name__}, expected an int") from None
+        if count < 1:
             raise ValueError(f"Key.split: n is {n}, expected at least 1")
-        return tuple([self._child(i, _SPLIT) for i in range(n)])
+        return tuple([self._child(i, _SPLIT) for i in range(count)])
 
     def fold(self, i: int, /) -> Key:
         """The key for the i-th of something (a step, a layer, an epoch), with i in [0, 2**64).
@@ -84,6 +93,12 @@ def _to_index(i: int) -> bytes:
         raise TypeError(f"Key.fold: got {i!r}, a {type(i).__name__}, expected an int") from None
     except OverflowError:
         raise ValueError(f"Key.fold: got {i}, expected an int in [0, 2**64)") from None
+
+
+def check_key(name: str, key: object) -> None:
+    """TypeError unless this is a Key: the usual mistake is a plain seed."""
+    if not isinstance(key, Key):
+        raise TypeError(f"{name}: the key is {key!r}, a {type(key).__name__}, expected a Key: write fnn.key(seed)")
 
 
 def key(seed: int, /) -> Key:

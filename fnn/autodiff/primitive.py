@@ -112,20 +112,25 @@ def fused(
             if tape is None:
                 made = kernel(*args, **options)
                 return (made[0], made[1]) if has_aux else made[0]
-            inside = [a.value if a.__class__ is Tracer and a.tape is tape else a for a in args[:n]] + list(args[n:])
-            for a in inside:
+            inside = list(args)
+            wanted = [False] * n
+            parents = []
+            for k, a in enumerate(args):
                 if a.__class__ is Tracer:
-                    return reference(*args, **options)
+                    if k >= n or a.tape is not tape or a.value.__class__ is Tracer:
+                        return reference(*args, **options)
+                    inside[k] = a.value
+                    wanted[k] = True
+                    parents.append(a.index)
             made = kernel(*inside, **options)
             y, pull = made[0], made[-1]
-            wanted = [a.__class__ is Tracer for a in args[:n]]
-            parents = tuple([a.index for a in args[:n] if a.__class__ is Tracer])
+            everything = len(parents) == n
 
             def pull_wanted(g: Value) -> Sequence[Value | None]:
                 if g.__class__ is Tracer:
                     return _pull_reference(g, wanted, lambda *a: reference(*a, **options), inside, has_aux=has_aux)
                 parts = pull(g, wanted)
-                return parts if all(wanted) else [part for part, want in zip(parts, wanted, strict=True) if want]
+                return parts if everything else [part for part, want in zip(parts, wanted, strict=True) if want]
 
             traced = tape.record(y, parents, pull_wanted)
             return (traced, made[1]) if has_aux else traced
@@ -142,7 +147,7 @@ def _pull_reference(
 ) -> Sequence[Value | None]:
     """The pull of a fused operation for a cotangent that is itself being differentiated."""
     tape = Tape()
-    inputs = [tape.variable(a) for a, want in zip(args, wanted, strict=False) if want]
+    inputs = tape.variables([a for a, want in zip(args, wanted, strict=False) if want])
     rest = iter(inputs)
     traced = [next(rest) if k < len(wanted) and wanted[k] else a for k, a in enumerate(args)]
     out = reference(*traced)

@@ -35,14 +35,15 @@ class Tape:
 
     def __init__(self) -> None:
         self.birth = next(_births)
-        self.nodes: list[tuple[tuple[int, ...], np.dtype[Any], tuple[int, ...], Pull | None]] = []
+        self.nodes: list[tuple[tuple[int, ...], np.dtype[Any], Sequence[int], Pull | None]] = []
         self.open = True
 
-    def variable(self, value: Value) -> Tracer:
-        """A tracer for an input."""
-        return self.record(value, (), None)
+    def variables(self, values: Sequence[Value]) -> list[Tracer]:
+        """Tracers for the inputs: the first nodes of the tape."""
+        self.nodes = [(value.shape, value.dtype, (), None) for value in values]
+        return [Tracer(value, self, i) for i, value in enumerate(values)]
 
-    def record(self, value: Value, parents: tuple[int, ...], pull: Pull | None) -> Tracer:
+    def record(self, value: Value, parents: Sequence[int], pull: Pull | None) -> Tracer:
         """A tracer for the result of an operation."""
         if not self.open:
             raise RuntimeError(

@@ -77,7 +77,7 @@ class Tracer(Traced):
         if method == "reduce" and ufunc in registry.REDUCTIONS:
             # ufunc.reduce has axis=0 where np.sum and its kin have axis=None.
             axis = inputs[1] if len(inputs) > 1 else kwargs.pop("axis", 0)
-            return registry.FUNCTIONS[registry.REDUCTIONS[ufunc]](inputs[0], axis, **kwargs)
+            return registry.FUNCTIONS[registry.REDUCTIONS[ufunc]](*inputs, axis=axis, **kwargs)
         name = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
         if ufunc in registry.UFUNCS and kwargs and method == "__call__":
             name += f" with {', '.join(f'{k}=' for k in kwargs)}"

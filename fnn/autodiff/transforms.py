@@ -45,7 +45,7 @@ def differentiate(
 ) -> Gradient:
     """Run f on tracers for the leaves, then the tape backwards. All of `grad` and `train_step` goes through here."""
     tape = Tape()
-    inputs = [tape.variable(leaf) for leaf in leaves]
+    inputs = tape.variables(leaves)
     try:
         out = f(structure.unflatten(inputs), *args, **kwargs)
     finally:
@@ -60,7 +60,7 @@ def differentiate(
         _refuse_loss(name, loss)
     parts: list[Value | None] = [None] * len(leaves)
     if on_tape:
-        parts = tape.backward({loss.index: np.ones((), value.dtype)}, len(leaves))
+        parts = tape.backward({loss.index: value.dtype.type(1)}, len(leaves))
     if isinstance(value, np.ndarray):
         value = value[()]
     return Gradient(value, aux, parts, tape)
@@ -215,7 +215,7 @@ def vjp(f: Callable[[P], Q], primal: P, /) -> tuple[Q, Callable[[Q], P]]:
     """
     leaves, structure = _inputs("vjp", primal)
     tape = Tape()
-    inputs = [tape.variable(leaf) for leaf in leaves]
+    inputs = tape.variables(leaves)
     try:
         result: Any = f(structure.unflatten(inputs))
     finally:

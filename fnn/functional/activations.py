@@ -53,7 +53,7 @@ def leaky_relu(x: SameRank, /, slope: float = 0.01) -> SameRank:
 def _sigmoid_forward(x: Value) -> Value:
     # exp of a negative number never overflows: s(x) = 1 / (1 + e) for x >= 0 and e / (1 + e) for x < 0, e = exp(-|x|)
     e = np.exp(-np.abs(x))
-    return np.where(x >= 0, np.ones((), e.dtype), e) / (1 + e)
+    return np.where(x >= 0, e.dtype.type(1), e) / (1 + e)
 
 
 _sigmoid = elementary(_sigmoid_forward, lambda g, y, x: g * (y * (1 - y)))
@@ -99,7 +99,7 @@ def selu(x: SameRank, /) -> SameRank:
 
 
 def _bounded(x: Value) -> Value:
-    """x where the tanh of the gelu is not yet exactly +-1; beyond, the cube would overflow to no purpose."""
+    """x within [-10, 10]: beyond, the tanh and the erf of the gelu are exactly +-1, and a cube or square might overflow."""
     return np.clip(x, -10, 10)
 
 
@@ -123,7 +123,12 @@ def _erf_forward(x: Value) -> Value:
     return np.array([math.erf(v) for v in x.ravel().tolist()], x.dtype).reshape(x.shape)
 
 
-_erf = elementary(_erf_forward, lambda g, y, x: g * ((2 / math.sqrt(math.pi)) * np.exp(-x * x)))
+def _erf_rule(g: Value, y: Value, x: Value) -> Value:
+    b = _bounded(x)
+    return g * ((2 / math.sqrt(math.pi)) * np.exp(-b * b))
+
+
+_erf = elementary(_erf_forward, _erf_rule)
 
 
 def gelu(x: SameRank, /, *, approximate: bool = True) -> SameRank:

@@ -13,7 +13,7 @@ import numpy as np
 
 from fnn.arrays import Array, Ints, SameRank, Scalar, Traced, Value, describe
 from fnn.autodiff.primitive import fused
-from fnn.functional.activations import log_softmax, sigmoid
+from fnn.functional.activations import log_softmax
 from fnn.functional.checks import check_array, check_not_empty, check_not_wider, check_same_shape
 
 _Pull: TypeAlias = Callable[[Value, Sequence[bool]], Sequence[Value]]
@@ -151,7 +151,13 @@ def _bce_with_logits(z: Value, t: Value) -> tuple[Value, _Pull]:
 
     def pull(g: Value, wanted: Sequence[bool]) -> Sequence[Value]:
         scale = g / z.size
-        return (sigmoid(z) - t) * scale if wanted[0] else None, z * -scale if wanted[1] else None
+        dz = None
+        if wanted[0]:
+            dz = np.where(z >= 0, e.dtype.type(1), e)  # s(z) = 1 / (1 + e) for z >= 0, e / (1 + e) for z < 0
+            dz /= 1 + e
+            dz -= t
+            dz *= scale
+        return dz, z * -scale if wanted[1] else None
 
     return loss, pull
 

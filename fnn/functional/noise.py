@@ -26,8 +26,8 @@ def dropout(x: SameRank, drop_rate: float, mode: Mode, /) -> SameRank:
     Source: Srivastava et al. 2014, section 10 (scaled in training).
 
     >>> import fnn
-    >>> fnn.dropout(np.ones(6), 0.5, fnn.Train(fnn.key(1)))
-    array([0., 2., 0., 2., 2., 2.])
+    >>> sorted(set(fnn.dropout(np.ones(100), 0.75, fnn.Train(fnn.key(0))).tolist()))
+    [0.0, 4.0]
     """
     check_drop_rate("dropout", drop_rate)
     check_array("dropout", "x", x)

@@ -125,8 +125,8 @@ def batch_norm(
     if isinstance(mode, Train):
         if x.size < 2 * x.shape[-1]:
             raise ValueError(
-                f"batch_norm: x has shape {x.shape}, {x.size // max(x.shape[-1], 1)} value(s) per channel, and training needs at "
-                "least 2 to have a variance; use a larger batch, or fnn.EVAL to predict"
+                f"batch_norm: x has shape {x.shape}, {x.size // max(x.shape[-1], 1)} value(s) per channel, and training needs "
+                "at least 2 to have a variance; use a larger batch, or fnn.EVAL to predict"
             )
         y, (mean, var) = _batch_norm(v, scale, params.shift, eps=eps)
         return y, BatchNormState(_move(state.mean, mean, momentum), _move(state.var, var, momentum))

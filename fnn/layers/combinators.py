@@ -91,7 +91,8 @@ class Stack(Composable, Generic[InSameAsOut, P, S]):
         for i, (p, s) in enumerate(zip(params, state, strict=True)):
             x, after = self.body.forward(p, s, x, mode.fold(i))
             new.append(after)
-        return x, tuple(new)
+        unchanged = all([a is b for a, b in zip(new, state, strict=True)])
+        return x, state if unchanged else tuple(new)
 
 
 @overload

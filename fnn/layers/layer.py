@@ -9,6 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar, TypeVarTuple, overload
 from fnn.arrays import Array, Array2
 from fnn.mode import EVAL, Mode
 from fnn.random import Key
+from fnn.tree import freeze
 
 # Checkers print these names in their messages.
 In_contra = TypeVar("In_contra", contravariant=True)
@@ -16,6 +17,7 @@ Out_co = TypeVar("Out_co", covariant=True)
 In = TypeVar("In")
 Out = TypeVar("Out")
 Mid = TypeVar("Mid")
+Next = TypeVar("Next")
 P = TypeVar("P")
 S = TypeVar("S")
 P_co = TypeVar("P_co", covariant=True)
@@ -52,7 +54,7 @@ class HasInit(Protocol[P_co, S_co]):
 
 
 def init(layer: HasInit[P, S], key: Key, /) -> tuple[P, S]:
-    """New (params, state) of a layer: a pure function of the key.
+    """New (params, state) of a layer, with read-only leaves: a pure function of the key.
 
     >>> import fnn
     >>> params, state = fnn.init(fnn.Dense(2, 3) >> fnn.BatchNorm(3), fnn.key(0))
@@ -61,7 +63,7 @@ def init(layer: HasInit[P, S], key: Key, /) -> tuple[P, S]:
     >>> state
     (None, BatchNormState(mean=f32[3], var=f32[3]))
     """
-    return layer.init(key)
+    return freeze(layer.init(key))
 
 
 def forward(layer: Layer[In, Out, P, S], params: P, state: S, x: In, mode: Mode = EVAL, /) -> tuple[Out, S]:
@@ -199,12 +201,12 @@ class Chain(Generic[In, Out, P, S]):
 
     @overload
     def __rshift__(
-        self: Chain[In, Mid, tuple[*Ps], tuple[*Ss]], other: Layer[Mid, Out, P2, S2], /
-    ) -> Chain[In, Out, tuple[*Ps, P2], tuple[*Ss, S2]]: ...
+        self: Chain[In, Mid, tuple[*Ps], tuple[*Ss]], other: Layer[Mid, Next, P2, S2], /
+    ) -> Chain[In, Next, tuple[*Ps, P2], tuple[*Ss, S2]]: ...
     @overload
     def __rshift__(
-        self: Chain[In, Mid, tuple[*Ps], tuple[*Ss]], other: Callable[[Mid], Out], /
-    ) -> Chain[In, Out, tuple[*Ps, None], tuple[*Ss, None]]: ...
+        self: Chain[In, Mid, tuple[*Ps], tuple[*Ss]], other: Callable[[Mid], Next], /
+    ) -> Chain[In, Next, tuple[*Ps, None], tuple[*Ss, None]]: ...
     def __rshift__(self: Any, other: Any, /) -> Any:
         """This chain with one more part at its end; a chain on the right stays one part."""
         return join(*self.layers, other)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from fnn.arrays import read_only
-from fnn.layers.layer import HasInit
+from fnn.layers.layer import HasInit, init
 from fnn.optim.optimizer import Optimizer, OptState
 from fnn.random import Key
 from fnn.tree import PyTree, Record, flatten, freeze
@@ -51,5 +51,5 @@ def start(model: HasInit[P, S], opt: Optimizer, key: Key, /) -> TrainState[P, S]
     (DenseParams(weight=f32[2,3], bias=f32[3]), 0)
     """
     for_params, for_training = key.split()
-    params, state = model.init(for_params)
+    params, state = init(model, for_params)
     return train_state(params, state, opt, for_training)

@@ -73,7 +73,7 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
         if params is not ts.params:
             leaves = layout.leaves_of("train_step", "the parameters", ts.params)
             vector = layout.pack(leaves)
-        mode = Train(ts.key.fold(ts.step))
+        mode = Train(ts.key).fold(ts.step)
         found = differentiate("train_step", loss, layout.structure, leaves, (ts.state, mode, *batch), options, has_aux=True)
         state, aux = found.aux if has_aux else (found.aux, None)
         if state is not ts.state:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from math import prod
-from typing import Generic, NamedTuple
+from typing import Any, Generic, NamedTuple
 
 import numpy as np
 
 from fnn.arrays import Array1, Value, describe, read_only
 from fnn.tree.operations import check_floating, paths
-from fnn.tree.structure import PyTree, Structure, T, difference, flatten
+from fnn.tree.structure import PyTree, Structure, T, difference, flatten, is_leaf
 
 
 class Segment(NamedTuple):
@@ -94,6 +94,9 @@ class Layout(Generic[T]):
     def __hash__(self) -> int:
         return hash((self.structure, self.segments, self.dtype))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self.__class__, (self.structure, self.segments, self.dtype)
+
     def __repr__(self) -> str:
         return f"Layout({self.dtype}[{self.size}] in {len(self.segments)} leaves)"
 
@@ -114,7 +117,7 @@ def ravel(tree: T, /) -> tuple[Array1, Callable[[Array1], T]]:
     Leaves of several floating dtypes are widened to the largest; `unravel` casts them back.
 
     Raises TypeError, with the path, for a leaf that is not floating; `unravel` raises ValueError for a vector of
-    another length.
+    another length and TypeError for what is no vector.
 
     >>> vector, unravel = ravel({"w": np.ones((2, 2)), "b": np.zeros(2)})
     >>> vector
@@ -127,15 +130,19 @@ def ravel(tree: T, /) -> tuple[Array1, Callable[[Array1], T]]:
     structure: Structure[T] = flatten(tree)[1]
     segments = _segments(tree, found)
     dtypes = [leaf.dtype for leaf in found]
+    scalars = [isinstance(leaf, np.generic) for leaf in found]
     dtype = np.result_type(*dtypes) if dtypes else np.dtype(np.float32)
     size = segments[-1].stop if segments else 0
 
     def unravel(vector: Array1, /) -> T:
+        if not is_leaf(vector):
+            raise TypeError(f"tree.ravel: unravel got a {type(vector).__name__}, expected a vector of {size} numbers")
         if vector.shape != (size,):
             raise ValueError(f"tree.ravel: unravel got shape {vector.shape}, expected ({size},)")
         made: list[Value] = []
-        for (_, start, stop, shape), leaf_dtype in zip(segments, dtypes, strict=True):
-            made.append(read_only(vector[start:stop].reshape(shape).astype(leaf_dtype)))
+        for (_, start, stop, shape), leaf_dtype, is_scalar in zip(segments, dtypes, scalars, strict=True):
+            part: Value = vector[start:stop].reshape(shape).astype(leaf_dtype)
+            made.append(part[()] if is_scalar else read_only(part))
         return structure.unflatten(made)
 
     flat = np.concatenate([leaf.reshape(-1) for leaf in found]).astype(dtype, copy=False) if found else np.zeros(0, dtype)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import builtins
 import dataclasses
-from collections.abc import Callable, Iterator
-from typing import Any, TypeVar, overload
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import numpy as np
-from numpy.typing import DTypeLike
 
-from fnn.arrays import Array, Scalar, Traced, Value, describe, frozen, read_only
+from fnn.arrays import Array, Scalar, Traced, Value, describe, frozen
 from fnn.tree.structure import PyTree, T, difference, flatten, is_leaf, rebuild, walk
 
-U = TypeVar("U", bound="PyTree")
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
 
 @overload
@@ -27,8 +27,8 @@ def map(f: Callable[..., Array], tree: T, /, *others: T) -> T: ...
 def map(f: Callable[..., Array], tree: T, /, *others: T) -> T:
     """Apply f to every leaf, or to the leaves at the same place of several trees; everything else stays.
 
-    The leaves of the result are read-only (a writable array that f returns is copied, so f may return what it likes)
-    and are arrays where the leaves of the first tree are. The type of the tree is kept.
+    The leaves of the result are read-only (a writable array that f returns is copied, so f may return what it likes),
+    arrays where the leaves of the first tree are, and NumPy scalars where those are. The type of the tree is kept.
 
     Raises ValueError, with the path, where the trees differ in structure; TypeError where f returns no array.
 
@@ -53,6 +53,8 @@ def map(f: Callable[..., Array], tree: T, /, *others: T) -> T:
             )
         if isinstance(leaf, np.generic) and isinstance(row[0], np.ndarray):
             leaf = np.asarray(leaf)
+        elif isinstance(leaf, np.ndarray) and isinstance(row[0], np.generic) and leaf.shape == ():
+            leaf = leaf[()]
         made.append(frozen(leaf))
     return structure.unflatten(made)
 
@@ -230,8 +232,3 @@ def check_floating(name: str, tree: PyTree, advice: str) -> list[Value]:
         path, leaf = next((path, leaf) for path, leaf in paths(tree) if leaf.dtype.kind != "f")
         raise TypeError(f"{name}: the leaf {path or 'at the root'} is {describe(leaf)}, expected floating numbers; {advice}")
     return found
-
-
-def read_only_leaves(found: list[Value]) -> Iterator[Value]:
-    """Fresh arrays of the library's own, flagged read-only."""
-    return (read_only(leaf) for leaf in found)

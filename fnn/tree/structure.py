@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from types import MemberDescriptorType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
 import numpy as np
@@ -53,6 +55,9 @@ class Node:
     def __hash__(self) -> int:
         return hash((self.cls, len(self.children)))
 
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        return self.__class__, (self.cls, self.label, self.children)
+
     def parts(self, tree: Any) -> Sequence[Any] | None:
         """The children of `tree`, in order, or None where `tree` is not of this node's kind and size."""
         raise NotImplementedError
@@ -89,6 +94,9 @@ class _Leaf(Node):
     def collect(self, tree: Any, leaves: list[Value]) -> bool:
         leaves.append(tree)
         return tree.__class__ is np.ndarray or _kind(tree) is _Leaf
+
+    def __reduce__(self) -> str:
+        return "_LEAF"  # by name: there is one leaf, and it is compared by identity
 
 
 class _Static(Node):
@@ -142,15 +150,20 @@ class _Dataclass(Node):
     a structure can also hold tracers, and checks of values run once, where the user makes the object.
     """
 
-    __slots__ = ()
+    __slots__ = ("leafy",)
+
+    def __init__(self, cls: type, label: Any, children: tuple[Node, ...]) -> None:
+        super().__init__(cls, label, children)
+        self.leafy = all([child is _LEAF for child in children])
 
     def parts(self, tree: Any) -> Sequence[Any] | None:
         return [getattr(tree, name) for name in self.label] if tree.__class__ is self.cls else None
 
     def build(self, leaves: Iterator[Value]) -> Any:
         made: Any = object.__new__(self.cls)
-        fields = zip(self.label, [child.build(leaves) for child in self.children], strict=True)
-        if self.cls.__dictoffset__:
+        # zip asks for a name first, so that it takes just as many leaves as there are names
+        fields = zip(self.label, leaves if self.leafy else [child.build(leaves) for child in self.children])  # noqa: B905
+        if _keeps_fields_in_dict(self.cls):
             made.__dict__.update(fields)
         else:
             for name, value in fields:
@@ -161,6 +174,14 @@ class _Dataclass(Node):
         return [f".{name}" for name in self.label]
 
 
+@cache
+def _keeps_fields_in_dict(cls: type) -> bool:
+    """Whether every field of a dataclass lives in the instance's __dict__: with slots=True, here or in a base, some do not."""
+    fields = dataclasses.fields(cls)  # type: ignore[arg-type]  # the class of a _Dataclass node is a dataclass
+    return not any([isinstance(getattr(cls, field.name, None), MemberDescriptorType) for field in fields])
+
+
+_LEAF = _Leaf(np.ndarray, None, ())
 _KINDS: dict[type, type[Node]] = {np.ndarray: _Leaf, tuple: _Sequence, list: _Sequence, dict: _Dict}
 
 
@@ -218,9 +239,6 @@ def _structure_of(tree: Any, leaves: list[Value]) -> Node:
     return kind(cls, label, tuple([_structure_of(part, leaves) for part in parts]))
 
 
-_LEAF = _Leaf(np.ndarray, None, ())
-
-
 class Structure(Generic[T]):
     """What is left of a tree when its leaves are taken out. Compares by content and pickles.
 
@@ -253,6 +271,9 @@ class Structure(Generic[T]):
 
     def __hash__(self) -> int:
         return hash(self.root)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self.__class__, (self.root, self.n_leaves)
 
     def __repr__(self) -> str:
         return f"Structure({self.root.build(iter([_STAR] * self.n_leaves))!r})"
@@ -322,8 +343,10 @@ def difference(a: Any, b: Any, path: str = "") -> str:
     where = path or "the root"
     if node_a.__class__ is not node_b.__class__ or node_a.cls is not node_b.cls:
         return f"at {where} one has {_name(a)} and the other {_name(b)}"
-    if isinstance(node_a, _Static) and not _same(a, b):
-        return f"at {where} one has the static value {a!r} and the other {b!r}"
+    if node_a is _LEAF:
+        return ""
+    if isinstance(node_a, _Static):
+        return "" if _same(a, b) else f"at {where} one has the static value {a!r} and the other {b!r}"
     if isinstance(node_a, _Dict) and set(node_a.label) != set(node_b.label):
         return f"at {where} one has the keys {list(node_a.label)} and the other {list(node_b.label)}"
     if len(node_a.children) != len(node_b.children):

@@ -1,0 +1,246 @@
+"""Laws of activations and losses, over their tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import fnn
+from fnn.functional import losses, norms
+from tests.laws import checks
+from tests.laws.registry import ACTIVATIONS, LOSSES, Activation, LossCase, away_from_zero, distinct
+
+seeds = st.integers(0, 2**32)
+dtypes = st.sampled_from([np.float32, np.float64])
+shapes = st.lists(st.integers(1, 3), min_size=1, max_size=4).map(tuple)
+rows = st.lists(st.integers(1, 4), min_size=1, max_size=3).map(lambda front: (*front, 3))
+every_activation = pytest.mark.parametrize("case", ACTIVATIONS, ids=lambda case: case.name)
+every_loss = pytest.mark.parametrize("case", LOSSES, ids=lambda case: case.name)
+
+
+@every_activation
+@given(shape=shapes, seed=seeds)
+def test_activation_gradient_first_and_second_order(case: Activation, shape: tuple[int, ...], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    x = away_from_zero(rng, shape)
+    checks.check_gradient(case.f, x, rng)
+    checks.check_adjoint(case.f, x, rng)
+    checks.check_second_order(case.f, x, rng)
+
+
+@every_activation
+@given(shape=shapes, seed=seeds, dtype=dtypes)
+def test_activation_is_pure_and_keeps_shape_and_dtype(case: Activation, shape: tuple[int, ...], seed: int, dtype: Any) -> None:
+    x = fnn.tree.freeze(np.random.default_rng(seed).normal(size=shape).astype(dtype))
+    before = checks.global_state()
+    y = case.f(x)
+    assert (y.dtype, y.shape) == (x.dtype, x.shape)
+    assert fnn.tree.equal(y, case.f(x))
+    g = fnn.grad(lambda x: np.sum(case.f(x)))(x)
+    assert (g.dtype, g.shape) == (x.dtype, x.shape)
+    assert case.aliases or not np.may_share_memory(x, y)
+    assert checks.global_state() == before
+
+
+@every_activation
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_activation_is_finite_and_silent_at_extremes(case: Activation, dtype: Any) -> None:
+    for size in (1e4, 1e30):
+        x = np.array([[-size, -1.0, 0.0, 1.0, size]], dtype)
+        with np.errstate(over="raise", invalid="raise", divide="raise"):
+            y, pullback = fnn.vjp(case.f, x)
+            g = pullback(np.ones_like(y))
+        assert np.all(np.isfinite(y))
+        assert np.all(np.isfinite(g))
+
+
+@pytest.mark.parametrize(
+    ("f", "limits"),
+    [
+        (fnn.relu, (0.0, 1e4)),
+        (fnn.leaky_relu, (-100.0, 1e4)),
+        (fnn.sigmoid, (0.0, 1.0)),
+        (fnn.tanh, (-1.0, 1.0)),
+        (fnn.softplus, (0.0, 1e4)),
+        (fnn.elu, (-1.0, 1e4)),
+        (fnn.selu, (-1.0507009873554805 * 1.6732632423543772, 1.0507009873554805e4)),
+        (fnn.gelu, (0.0, 1e4)),
+        (fnn.silu, (0.0, 1e4)),
+    ],
+)
+def test_activation_limits(f: Any, limits: tuple[float, float]) -> None:
+    found: Any = f(np.array([-1e4, 1e4]))
+    np.testing.assert_allclose(found, limits, atol=1e-300)
+
+
+def test_sigmoid_is_accurate_in_both_tails() -> None:
+    x = np.array([-700.0, -40.0, -1.0, 0.0, 30.0])
+    np.testing.assert_allclose(fnn.sigmoid(x), np.exp(x) / (1 + np.exp(x)), rtol=1e-15)
+
+
+def test_gelu_is_x_times_the_normal_distribution_function() -> None:
+    x = np.linspace(-6, 6, 241)
+    # the trapezium rule on a fine grid integrates the density to 1e-9
+    fine = np.linspace(-12, 12, 2_400_001)
+    density = np.exp(-0.5 * fine**2) / np.sqrt(2 * np.pi)
+    area = np.concatenate([[0], np.cumsum((density[1:] + density[:-1]) / 2 * 1e-5)])
+    expected = x * np.interp(x, fine, area)
+    np.testing.assert_allclose(fnn.gelu(x, approximate=False), expected, atol=1e-8)
+    assert np.abs(fnn.gelu(x) - expected).max() < 5e-4
+
+
+def test_selu_keeps_mean_0_and_variance_1_of_normal_numbers() -> None:
+    y = fnn.selu(fnn.key(0).generator().standard_normal(1_000_000))
+    assert abs(y.mean()) < 0.005
+    assert abs(y.var() - 1) < 0.01
+
+
+@given(shape=rows, seed=seeds)
+def test_softmax_rows_add_up_to_1_and_ignore_a_shift(shape: tuple[int, ...], seed: int) -> None:
+    x = np.random.default_rng(seed).normal(size=shape)
+    y = fnn.softmax(x)
+    np.testing.assert_allclose(y.sum(-1), 1)
+    np.testing.assert_allclose(fnn.softmax(x + 1e3), y, rtol=1e-10)
+    np.testing.assert_allclose(np.exp(fnn.log_softmax(x)), y)
+
+
+@every_loss
+@given(shape=rows, seed=seeds)
+def test_loss_is_the_mean_of_its_formula(case: LossCase, shape: tuple[int, ...], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    p, t = case.prediction(rng, shape), case.target(rng, shape)
+    np.testing.assert_allclose(case.f(p, t), np.mean(case.formula(p, t)), rtol=1e-12)
+
+
+@every_loss
+@given(shape=rows, seed=seeds)
+def test_loss_gradient_first_and_second_order_for_every_floating_argument(
+    case: LossCase, shape: tuple[int, ...], seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    p, t = case.prediction(rng, shape), case.target(rng, shape)
+    for f, primal in (
+        (lambda p: case.f(p, t), p),
+        (lambda t: case.f(p, t), t),
+        (lambda both: case.f(*both), (p, t)),
+    ):
+        if all(leaf.dtype.kind == "f" for leaf in fnn.tree.leaves(primal)):
+            checks.check_gradient(f, primal, rng)
+            checks.check_adjoint(f, primal, rng)
+            checks.check_second_order(f, primal, rng)
+
+
+@every_loss
+@given(shape=rows, seed=seeds, dtype=dtypes)
+def test_loss_is_pure_and_keeps_dtype(case: LossCase, shape: tuple[int, ...], seed: int, dtype: Any) -> None:
+    rng = np.random.default_rng(seed)
+    p, t = fnn.tree.freeze(fnn.tree.astype((case.prediction(rng, shape), case.target(rng, shape)), dtype))
+    before = checks.global_state()
+    value, g = fnn.value_and_grad(case.f)(p, t)
+    assert isinstance(value, np.floating)
+    assert value.dtype == dtype
+    assert isinstance(case.f(p, t), np.floating)
+    assert case.f(p, t) == value
+    assert (g.dtype, g.shape) == (p.dtype, p.shape)
+    assert fnn.tree.equal(g, fnn.grad(case.f)(p, t))
+    assert checks.global_state() == before
+
+
+@every_loss
+@given(seed=seeds)
+def test_loss_and_gradient_do_not_depend_on_the_order_of_the_batch(case: LossCase, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    p, t = case.prediction(rng, (5, 3)), case.target(rng, (5, 3))
+    order = rng.permutation(5)
+    value, g = fnn.value_and_grad(case.f)(p, t)
+    again, g2 = fnn.value_and_grad(case.f)(p[order], t[order])
+    np.testing.assert_allclose(again, value, rtol=1e-12)
+    np.testing.assert_allclose(g2, g[order], rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_losses_on_logits_are_exact_at_extremes_and_at_zero(dtype: Any) -> None:
+    z = np.array([0.0, 1e4, -1e4, 1e4, -1e4], dtype)
+    t = np.array([1.0, 1.0, 0.0, 0.0, 1.0], dtype)
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        value, g = fnn.value_and_grad(fnn.bce_with_logits)(z, t)
+    np.testing.assert_allclose(value, (np.log(2) + 2e4) / 5, rtol=1e-6)
+    np.testing.assert_array_equal(g * 5, np.array([-0.5, 0, 0, 1, -1], dtype))
+    x = np.array([[0.0, 0.0], [1e4, -1e4], [-1e4, 1e4]], dtype)
+    labels = np.array([0, 0, 0])
+    targets: list[Any] = [labels, np.eye(2, dtype=dtype)[labels]]
+    for target in targets:
+        with np.errstate(over="raise", invalid="raise", divide="raise"):
+            value, g = fnn.value_and_grad(fnn.cross_entropy)(x, target)
+        np.testing.assert_allclose(value, (np.log(2) + 2e4) / 3, rtol=1e-6)
+        np.testing.assert_allclose(g * 3, [[-0.5, 0.5], [0, 0], [-1, 1]], rtol=1e-6)
+
+
+def test_bce_is_clipped_and_has_no_gradient_outside_its_clip() -> None:
+    p = np.array([0.0, 1.0, 0.5, 1e-9])
+    t = np.array([1.0, 0.0, 1.0, 1.0])
+    value, g = fnn.value_and_grad(fnn.bce)(p, t)
+    np.testing.assert_allclose(value, -(3 * np.log(1e-7) + np.log(0.5)) / 4)
+    np.testing.assert_array_equal(g, [0, 0, -0.5, 0])
+    loose = fnn.grad(lambda p: fnn.bce(p, t, eps=1e-10))(p)
+    np.testing.assert_allclose(loose, [0, 0, -0.5, -1e9 / 4], rtol=1e-6)
+
+
+def test_mae_and_huber_have_slope_0_at_0() -> None:
+    z = np.zeros(3)
+    assert not fnn.grad(fnn.mae)(z, z).any()
+    assert not fnn.grad(fnn.huber)(z, z).any()
+
+
+def test_unsigned_and_small_integer_labels_work() -> None:
+    x = np.random.default_rng(0).normal(size=(4, 3))
+    expected = fnn.cross_entropy(x, np.array([0, 1, 2, 0]))
+    dtypes: list[Any] = [np.uint8, np.int8, np.int32, np.uint64]
+    for dtype in dtypes:
+        assert fnn.cross_entropy(x, np.array([0, 1, 2, 0], dtype)) == expected
+
+
+def test_accuracy_counts_rows_whose_largest_logit_is_the_labels() -> None:
+    x = np.array([[1.0, 2.0], [2.0, 1.0], [0.0, 0.0], [5.0, 5.0]])
+    assert fnn.accuracy(x, np.array([1, 1, 0, 1])) == 0.5
+    assert isinstance(fnn.accuracy(x.astype(np.float32), np.array([1, 1, 0, 1])), float)
+
+
+FUSED: list[tuple[str, Any, tuple[Any, ...], dict[str, Any]]] = [
+    ("squares", losses._squares, (distinct, away_from_zero), {"factor": 0.5}),
+    ("absolutes", losses._absolutes, (distinct, away_from_zero), {}),
+    ("huber", losses._huber, (distinct, away_from_zero), {"delta": 0.7}),
+    ("bce_with_logits", losses._bce_with_logits, (away_from_zero, away_from_zero), {}),
+    ("cross_entropy", losses._cross_entropy_probabilities, (away_from_zero, away_from_zero), {"smoothing": 0.1}),
+]
+
+
+@pytest.mark.parametrize(("name", "op", "draws", "options"), FUSED, ids=lambda x: x if isinstance(x, str) else "")
+@given(shape=rows, seed=seeds)
+def test_a_fused_kernel_equals_its_reference(
+    name: str, op: Any, draws: Any, options: dict[str, Any], shape: tuple[int, ...], seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    args = tuple(draw(rng, shape) for draw in draws)
+    fused, reference = fnn.vjp(lambda p: op(*p, **options), args), fnn.vjp(lambda p: op.reference(*p, **options), args)
+    np.testing.assert_allclose(fused[0], reference[0], rtol=1e-12)
+    u = np.asarray(rng.normal(size=fused[0].shape))
+    for a, b in zip(fused[1](u), reference[1](u), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+
+
+@given(seed=seeds, rank=st.integers(2, 4))
+def test_the_batch_norm_kernel_equals_its_reference(seed: int, rank: int) -> None:
+    rng = np.random.default_rng(seed)
+    x, scale, shift = rng.normal(size=(3, 4, 2, 5)[-rank:]), rng.normal(size=5), rng.normal(size=5)
+    op: Any = norms._batch_norm
+    y, pullback = fnn.vjp(lambda p: op(*p, eps=1e-5)[0], (x, scale, shift))
+    y2, pullback2 = fnn.vjp(lambda p: op.reference(*p, eps=1e-5)[0], (x, scale, shift))
+    np.testing.assert_allclose(y, y2, rtol=1e-10, atol=1e-12)
+    u = rng.normal(size=y.shape)
+    for a, b in zip(pullback(u), pullback2(u), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-11)

@@ -1,0 +1,262 @@
+"""Laws of layers, over their table: every layer, every law."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import fnn
+from tests.laws import checks
+from tests.laws.registry import LAYERS, LayerCase, away_from_zero
+
+seeds = st.integers(0, 2**32)
+every_layer = pytest.mark.parametrize("case", LAYERS, ids=lambda case: case.name)
+modes: list[Any] = [fnn.EVAL, fnn.Train(fnn.key(7))]
+both_modes = pytest.mark.parametrize("mode", modes, ids=["eval", "train"])
+
+
+def made(case: LayerCase, seed: int, rank: int = 0, dtype: Any = np.float64) -> tuple[Any, Any, Any, Any]:
+    """A layer, its params and state in general position, and x of a rank that it takes."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(1, 4))
+    layer = case.make(n)
+    params, state = fnn.init(layer, fnn.key(seed))
+    params = fnn.tree.map(lambda p: p + 0.3 * rng.normal(size=p.shape), fnn.tree.astype(params, np.float64))
+    state = fnn.tree.map(lambda s: s + rng.uniform(0.1, 0.5, s.shape), fnn.tree.astype(state, np.float64))
+    rank = rank or case.ranks[seed % len(case.ranks)]
+    front = (*rng.integers(1, 4, max(rank - 2, 0)).tolist(), 4)[: rank - 1][::-1]
+    x = away_from_zero(rng, (*front, n))
+    params, state, x = fnn.tree.astype((params, state, x), dtype)
+    return layer, params, state, x
+
+
+@every_layer
+@both_modes
+@given(seed=seeds)
+def test_gradient_by_parameters_and_input(case: LayerCase, mode: fnn.Mode, seed: int) -> None:
+    layer, params, state, x = made(case, seed)
+    rng = np.random.default_rng(seed + 1)
+
+    def f(p: Any) -> Any:
+        return fnn.forward(layer, p[0], state, p[1], mode)[0]
+
+    checks.check_gradient(f, (params, x), rng)
+    checks.check_adjoint(f, (params, x), rng)
+
+
+@every_layer
+@both_modes
+@given(seed=seeds)
+def test_gradients_can_be_differentiated_again(case: LayerCase, mode: fnn.Mode, seed: int) -> None:
+    layer, params, state, x = made(case, seed)
+    rng = np.random.default_rng(seed + 1)
+    checks.check_second_order(lambda p: fnn.forward(layer, p[0], state, p[1], mode)[0], (params, x), rng)
+
+
+@every_layer
+@both_modes
+@given(seed=seeds, dtype=st.sampled_from([np.float32, np.float64]))
+def test_pure_deterministic_and_keeps_dtype(case: LayerCase, mode: fnn.Mode, seed: int, dtype: Any) -> None:
+    layer, params, state, x = made(case, seed, dtype=dtype)
+    params, state, x = fnn.tree.freeze((params, state, x))
+    before = checks.global_state()
+    y, after = fnn.forward(layer, params, state, x, mode)
+    assert fnn.tree.equal((y, after), fnn.forward(layer, params, state, x, mode))
+    assert all(leaf.dtype == dtype for leaf in fnn.tree.leaves((y, after)))
+
+    def f(p: Any) -> Any:
+        return np.sum(fnn.forward(layer, p[0], state, p[1], mode)[0])
+
+    grads = fnn.grad(f)((params, x))
+    assert fnn.tree.show(grads) == fnn.tree.show((params, x))
+    assert checks.global_state() == before
+    assert hash(layer) == hash(case.make(x.shape[-1]))
+    assert layer == case.make(x.shape[-1])
+
+
+@every_layer
+@both_modes
+@given(seed=seeds)
+def test_no_output_shares_memory_with_an_input(case: LayerCase, mode: fnn.Mode, seed: int) -> None:
+    layer, params, state, x = made(case, seed)
+    y, after = fnn.forward(layer, params, state, x, mode)
+    assert case.aliases or not np.may_share_memory(y, x)
+    assert not checks.writable_overlap((y, after), (params, state))
+    assert not checks.writable_overlap(after, (params, state, x, y))
+
+
+@every_layer
+@both_modes
+@given(seed=seeds)
+def test_state_keeps_its_structure_and_is_read_only(case: LayerCase, mode: fnn.Mode, seed: int) -> None:
+    layer, params, state, x = made(case, seed)
+    after = fnn.forward(layer, params, state, x, mode)[1]
+    assert fnn.tree.show(after) == fnn.tree.show(state)
+    assert not any(leaf.flags.writeable for leaf in fnn.tree.leaves(after))
+    if mode is fnn.EVAL:
+        assert after is state
+
+
+@every_layer
+@given(seed=seeds)
+def test_init_is_a_pure_function_of_the_key_with_read_only_float32_leaves(case: LayerCase, seed: int) -> None:
+    layer = case.make(3)
+    params, state = fnn.init(layer, fnn.key(seed))
+    assert fnn.tree.equal((params, state), fnn.init(layer, fnn.key(seed)))
+    for leaf in fnn.tree.leaves((params, state)):
+        assert leaf.dtype == np.float32
+        assert not leaf.flags.writeable
+    other = fnn.init(layer, fnn.key(seed + 1))[0]
+    assert "Norm" in case.name or fnn.tree.size(params) == 0 or not fnn.tree.equal(params, other)
+
+
+@every_layer
+@given(seed=seeds)
+def test_only_layers_that_draw_look_at_the_key(case: LayerCase, seed: int) -> None:
+    layer = case.make(3)
+    params, state = fnn.init(layer, fnn.key(seed))
+    x = away_from_zero(np.random.default_rng(seed), (*(50,) * (case.ranks[0] - 1), 3)).astype(np.float32)
+    one, two, again = (fnn.forward(layer, params, state, x, fnn.Train(fnn.key(k)))[0] for k in (1, 2, 1))
+    assert fnn.tree.equal(one, again)
+    assert fnn.tree.equal(one, two) != case.draws
+
+
+@every_layer
+@both_modes
+@given(seed=seeds)
+def test_permuting_the_batch_permutes_the_output_and_leaves_the_gradient(case: LayerCase, mode: fnn.Mode, seed: int) -> None:
+    if case.draws and mode is not fnn.EVAL:
+        return  # the mask belongs to the place in the batch, not to the example
+    layer, params, state, x = made(case, seed)
+    order = np.random.default_rng(seed).permutation(len(x))
+
+    def f(p: Any, x: Any) -> Any:
+        return np.sum(fnn.tanh(fnn.forward(layer, p, state, x, mode)[0]))
+
+    y, after = fnn.forward(layer, params, state, x, mode)
+    y2, after2 = fnn.forward(layer, params, state, x[order], mode)
+    np.testing.assert_allclose(y2, y[order], rtol=1e-9, atol=1e-11)
+    for a, b in zip(fnn.tree.leaves(after), fnn.tree.leaves(after2), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9)
+    if fnn.tree.size(params):
+        for a, b in zip(fnn.tree.leaves(fnn.grad(f)(params, x)), fnn.tree.leaves(fnn.grad(f)(params, x[order])), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-10)
+
+
+@every_layer
+def test_specs_params_and_states_pickle(case: LayerCase) -> None:
+    layer, params, state, x = made(case, 3)
+    layer2, params2, state2 = pickle.loads(pickle.dumps((layer, params, state)))
+    assert layer2 == layer
+    assert fnn.tree.equal(fnn.forward(layer2, params2, state2, x), fnn.forward(layer, params, state, x))
+
+
+# Batch norm
+
+
+@given(seed=seeds, rank=st.integers(2, 4))
+def test_batch_norm_dx_sums_to_0_and_is_orthogonal_to_the_normalised_x(seed: int, rank: int) -> None:
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(5, 2, 3, 4)[4 - rank :] if rank > 1 else (5, 4)) * 3 + 1
+    params = fnn.NormParams(rng.normal(size=4), rng.normal(size=4))
+    state = fnn.BatchNormState(np.zeros(4), np.ones(4))
+    u = rng.normal(size=x.shape)
+
+    def f(x: Any) -> Any:
+        return np.sum(u * fnn.batch_norm(params, state, x, fnn.Train(fnn.key(0)), eps=1e-12)[0])
+
+    axes = tuple(range(rank - 1))
+    dx = fnn.grad(f)(x)
+    normalised = (x - x.mean(axes)) / x.std(axes)
+    np.testing.assert_allclose(dx.sum(axes), 0, atol=1e-10)
+    np.testing.assert_allclose((dx * normalised).sum(axes), 0, atol=1e-9)
+
+
+def test_batch_norm_ignores_the_bias_of_a_layer_in_front_of_it() -> None:
+    model = fnn.Dense(3, 4) >> fnn.BatchNorm(4)
+    params, state = fnn.tree.astype(fnn.init(model, fnn.key(0)), np.float64)
+    rng = np.random.default_rng(0)
+    x, u = rng.normal(size=(6, 3)), rng.normal(size=(6, 4))
+
+    def f(p: Any) -> Any:
+        return np.sum(u * model.forward(p, state, x, fnn.Train(fnn.key(0)))[0])
+
+    grads = fnn.grad(f)(params)
+    np.testing.assert_allclose(grads[0].bias, 0, atol=1e-12)
+    # y does not change with the size of the weights either (but for eps), so the gradient is orthogonal to them
+    np.testing.assert_allclose(np.sum(grads[0].weight * params[0].weight, 0), 0, atol=1e-4)
+    assert np.abs(grads[0].weight).max() > 0.1
+
+
+@given(seed=seeds)
+def test_batch_norm_normalises_in_training_and_uses_its_state_in_evaluation(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(50, 3)) * 4 + 2
+    params, state = fnn.tree.astype(fnn.init(fnn.BatchNorm(3), fnn.key(0)), np.float64)
+    y, after = fnn.batch_norm(params, state, x, fnn.Train(fnn.key(0)), momentum=0.25)
+    np.testing.assert_allclose(y.mean(0), 0, atol=1e-12)
+    np.testing.assert_allclose(y.std(0), 1, rtol=1e-5)
+    np.testing.assert_allclose(after.mean, 0.25 * x.mean(0))
+    np.testing.assert_allclose(after.var, 0.75 + 0.25 * x.var(0))
+    z, same = fnn.batch_norm(params, after, x, fnn.EVAL)
+    assert same is after
+    np.testing.assert_allclose(z, (x - after.mean) / np.sqrt(after.var + 1e-5))
+
+
+# Dropout
+
+
+@given(seed=seeds, rate=st.floats(0.05, 0.95))
+def test_dropout_keeps_the_mean_and_the_gradient_is_0_off_the_mask(seed: int, rate: float) -> None:
+    mode = fnn.Train(fnn.key(seed))
+    x = np.ones((100, 100), np.float32)
+    y = fnn.dropout(x, rate, mode)
+    dropped = y == 0
+    # 10,000 coins: five standard deviations
+    assert abs(dropped.mean() - rate) < 5 * np.sqrt(rate * (1 - rate) / x.size)
+    np.testing.assert_allclose(y[~dropped], 1 / (1 - rate), rtol=1e-6)
+    u = np.random.default_rng(seed).normal(size=x.shape).astype(np.float32)
+
+    def f(x: fnn.Array2) -> fnn.Scalar:
+        return np.sum(u * fnn.dropout(x, rate, mode))
+
+    dx = fnn.grad(f)(x)
+    assert np.array_equal(dx == 0, dropped | (u == 0))
+    np.testing.assert_allclose(dx, u * y, rtol=1e-6)
+
+
+def test_two_dropouts_in_a_chain_draw_different_masks() -> None:
+    model = fnn.Dropout(0.5) >> fnn.Dropout(0.5)
+    y = model.forward((None, None), (None, None), np.ones(10_000), fnn.Train(fnn.key(0)))[0]
+    assert abs((y == 0).mean() - 0.75) < 0.03
+
+
+def test_parts_of_a_chain_and_of_a_stack_start_with_different_parameters() -> None:
+    model = fnn.Dense(4, 4) >> fnn.Dense(4, 4) >> fnn.stack(2, fnn.Dense(4, 4))
+    params = fnn.init(model, fnn.key(0))[0]
+    weights = [params[0].weight, params[1].weight, params[2][0].weight, params[2][1].weight]
+    assert all(not np.array_equal(a, b) for i, a in enumerate(weights) for b in weights[:i])
+
+
+def test_a_chain_is_flat_and_a_chain_on_the_right_is_one_part() -> None:
+    a, b, c = fnn.Dense(2, 2), fnn.Dense(2, 3), fnn.Dense(3, 1)
+    assert (a >> b >> c).layers == (a, b, c)
+    nested = a >> (b >> c)
+    assert len(nested.layers) == 2
+    assert len(fnn.init(nested, fnn.key(0))[0][1]) == 2
+
+
+def test_evaluation_in_batches_is_evaluation() -> None:
+    model = fnn.Dense(3, 4) >> fnn.BatchNorm(4) >> fnn.Dropout(0.5) >> fnn.Dense(4, 2)
+    params, state = fnn.init(model, fnn.key(0))
+    x = np.random.default_rng(0).normal(size=(7, 3)).astype(np.float32)
+    whole = fnn.predict(model, params, state, x)
+    assert fnn.tree.equal(whole, fnn.forward(model, params, state, x)[0])
+    for size in (1, 3, 7, 100):
+        np.testing.assert_allclose(fnn.predict(model, params, state, x, batch_size=size), whole, rtol=1e-5, atol=1e-6)
+    assert fnn.predict(model, params, state, x[:0], batch_size=3).shape == (0, 2)

@@ -1,0 +1,225 @@
+"""Laws of optimisers and of the train step, over the table of optimisers."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import fnn
+from tests.laws import checks
+from tests.laws.registry import OPTIMIZERS, OptimizerCase
+
+seeds = st.integers(0, 2**32)
+every_optimizer = pytest.mark.parametrize("case", OPTIMIZERS, ids=lambda case: case.name)
+
+
+@dataclass(frozen=True)
+class Net:
+    first: fnn.DenseParams
+    second: tuple[fnn.LinearParams, None]
+    gain: fnn.Array
+
+
+def net(seed: int, dtype: Any = np.float64) -> Net:
+    rng = np.random.default_rng(seed)
+    return fnn.tree.astype(
+        Net(
+            fnn.DenseParams(rng.normal(size=(3, 4)), rng.normal(size=4)),
+            (fnn.LinearParams(rng.normal(size=(4, 2))), None),
+            np.asarray(rng.normal()),
+        ),
+        dtype,
+    )
+
+
+@every_optimizer
+def test_converges_on_a_parabola(case: OptimizerCase) -> None:
+    target = np.linspace(-1, 1, 5)
+    params = np.zeros(5)
+    state = case.opt.init(params)
+    for _ in range(600):
+        params, state = fnn.update(case.opt, (params - target) * np.array([1, 2, 3, 4, 5.0]), state, params)
+    np.testing.assert_allclose(params, target, atol=2e-3)
+    assert state.step == 600
+
+
+@every_optimizer
+@given(seed=seeds, dtype=st.sampled_from([np.float32, np.float64]))
+def test_pure_keeps_types_and_shapes_and_returns_read_only_leaves(case: OptimizerCase, seed: int, dtype: Any) -> None:
+    params, grads = fnn.tree.freeze((net(seed, dtype), net(seed + 1, dtype)))
+    state = case.opt.init(params)
+    before = checks.global_state()
+    new, state2 = fnn.update(case.opt, grads, state, params)
+    assert fnn.tree.equal((new, state2), fnn.update(case.opt, grads, state, params))
+    assert fnn.tree.show(new) == fnn.tree.show(params)
+    assert (state.step, state2.step) == (0, 1)
+    moments = tuple([state2.moment(name) for name in case.moments])
+    assert not any(leaf.flags.writeable for leaf in fnn.tree.leaves((new, state2, moments)))
+    for name in case.moments:
+        assert fnn.tree.show(state2.moment(name)) == fnn.tree.show(params)
+    assert checks.global_state() == before
+    assert not checks.writable_overlap((new, state2), (params, grads, state))
+
+
+@every_optimizer
+@given(seed=seeds)
+def test_leaves_do_not_see_one_another(case: OptimizerCase, seed: int) -> None:
+    params, grads = net(seed), net(seed + 1)
+    whole = fnn.update(case.opt, grads, case.opt.init(params), params)[0]
+    for p, g, expected in zip(fnn.tree.leaves(params), fnn.tree.leaves(grads), fnn.tree.leaves(whole), strict=True):
+        alone = fnn.update(case.opt, g, case.opt.init(p), p)[0]
+        np.testing.assert_allclose(alone, expected, rtol=1e-13)
+
+
+@every_optimizer
+def test_a_state_that_was_pickled_goes_on_with_the_same_bits(case: OptimizerCase) -> None:
+    params, grads = net(0), net(1)
+    params, state = fnn.update(case.opt, grads, case.opt.init(params), params)
+    opt2, params2, state2 = pickle.loads(pickle.dumps((case.opt, params, state)))
+    assert opt2 == case.opt
+    assert hash(opt2) == hash(case.opt)
+    assert fnn.tree.equal(fnn.update(case.opt, grads, state, params), fnn.update(opt2, grads, state2, params2))
+
+
+def test_sgd_is_exactly_p_minus_learning_rate_times_g() -> None:
+    params, grads = net(0, np.float32), net(1, np.float32)
+    new = fnn.update(fnn.Sgd(0.1), grads, fnn.Sgd(0.1).init(params), params)[0]
+    for p, g, q in zip(fnn.tree.leaves(params), fnn.tree.leaves(grads), fnn.tree.leaves(new), strict=True):
+        np.testing.assert_array_equal(q, p - np.float32(0.1) * g)
+
+
+def _run(opt: fnn.Optimizer, grads: list[float]) -> list[float]:
+    params, path = np.array([1.0]), []
+    state = opt.init(params)
+    for g in grads:
+        params, state = fnn.update(opt, np.array([g]), state, params)
+        path.append(float(params[0]))
+    return path
+
+
+def test_update_rules_follow_their_formulas() -> None:
+    grads = [0.5, -1.0, 2.0, 0.0, 0.3]
+    p = v = 0.0
+
+    p, v, expected = 1.0, 0.0, []
+    for g in grads:
+        v = 0.9 * v + g
+        p -= 0.1 * v
+        expected.append(p)
+    np.testing.assert_allclose(_run(fnn.Sgd(0.1, momentum=0.9), grads), expected, rtol=1e-14)
+
+    p, v, expected = 1.0, 0.0, []
+    for g in grads:
+        v = 0.9 * v + g
+        p -= 0.1 * (g + 0.9 * v)
+        expected.append(p)
+    np.testing.assert_allclose(_run(fnn.Sgd(0.1, momentum=0.9, nesterov=True), grads), expected, rtol=1e-14)
+
+    for decay, opt in ((0.0, fnn.Adam(0.1)), (0.3, fnn.AdamW(0.1, weight_decay=0.3))):
+        p, m, n, expected = 1.0, 0.0, 0.0, []
+        for t, g in enumerate(grads, 1):
+            m = 0.9 * m + 0.1 * g
+            n = 0.999 * n + 0.001 * g * g
+            p = p - 0.1 * decay * p - 0.1 * (m / (1 - 0.9**t)) / (np.sqrt(n / (1 - 0.999**t)) + 1e-8)
+            expected.append(p)
+        np.testing.assert_allclose(_run(opt, grads), expected, rtol=1e-12)
+
+
+# The train step
+
+MODEL = fnn.Dense(3, 8) >> fnn.BatchNorm(8) >> fnn.tanh >> fnn.Dropout(0.3) >> fnn.Dense(8, 2)
+
+
+def batch(seed: int = 0) -> tuple[Any, Any]:
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(6, 3)).astype(np.float32), rng.integers(0, 2, 6)
+
+
+@every_optimizer
+def test_train_step_is_value_and_grad_then_update(case: OptimizerCase) -> None:
+    loss = fnn.supervised(MODEL, fnn.cross_entropy)
+    step = fnn.train_step(loss, case.opt)
+    ts = fnn.start(MODEL, case.opt, fnn.key(0))
+    for i in range(3):
+        mode = fnn.Train(ts.key.fold(i))
+
+        def f(p: Any, ts: Any = ts, mode: Any = mode) -> Any:
+            return loss(p, ts.state, mode, *batch())
+
+        (value, state), grads = fnn.value_and_grad(f, has_aux=True)(ts.params)
+        params, opt_state = fnn.update(case.opt, grads, ts.opt, ts.params)
+        ts, found = step(ts, *batch())
+        assert found == value
+        assert fnn.tree.equal(ts, fnn.TrainState(params, state, opt_state, ts.key, i + 1))
+
+
+@every_optimizer
+def test_train_step_is_pure_whatever_it_was_called_with_before(case: OptimizerCase) -> None:
+    step = fnn.train_step(fnn.supervised(MODEL, fnn.cross_entropy), case.opt)
+    first = fnn.start(MODEL, case.opt, fnn.key(0))
+    snapshot = pickle.dumps(first)
+    second, a = step(first, *batch())
+    third, _ = step(second, *batch(1))
+    kept = pickle.loads(pickle.dumps((second, third)))
+    other = replace(second, params=fnn.tree.map(lambda p: p * 2, second.params))
+    step(other, *batch(2))
+    again, b = step(first, *batch())
+    assert a == b
+    assert fnn.tree.equal(again, second)
+    assert fnn.tree.equal(kept, (second, third))
+    assert fnn.tree.equal(pickle.loads(snapshot), first)
+    assert fnn.tree.equal(step(replace(second, params=again.params), *batch(1))[0], third)
+    assert not any(leaf.flags.writeable for leaf in fnn.tree.leaves((first, second, third)))
+
+
+def test_training_without_a_stop_and_resumed_from_a_pickle_give_the_same_bits() -> None:
+    opt = fnn.Adam(0.01)
+    loss = fnn.supervised(MODEL, fnn.cross_entropy)
+    straight = fnn.start(MODEL, opt, fnn.key(3))
+    stopped = straight
+    one, two = fnn.train_step(loss, opt), fnn.train_step(loss, opt)
+    for i in range(8):
+        straight, a = one(straight, *batch(i))
+        stopped, b = two(pickle.loads(pickle.dumps(stopped)), *batch(i))
+        assert a == b
+    assert fnn.tree.equal(straight, stopped)
+
+
+def test_aux_comes_out_of_the_step_as_plain_read_only_values() -> None:
+    def loss(p: fnn.Array1, s: None, mode: fnn.Mode, x: fnn.Array1) -> tuple[fnn.Scalar, tuple[None, dict[str, Any]]]:
+        y = p * x
+        return np.mean(y), (s, {"y": y, "n": 3})
+
+    opt = fnn.Sgd(0.1)
+    step = fnn.train_step(loss, opt, has_aux=True)
+    _ts, (value, aux) = step(fnn.train_state(np.ones(2), None, opt, fnn.key(0)), np.array([1.0, 3.0]))
+    assert value == 2.0
+    np.testing.assert_array_equal(aux["y"], [1.0, 3.0])
+    assert type(aux["y"]) is np.ndarray
+    assert aux["n"] == 3
+
+
+def test_the_gradient_of_a_step_belongs_to_the_state_before_it() -> None:
+    def loss(p: fnn.Array1, s: fnn.Array1, mode: fnn.Mode) -> tuple[fnn.Scalar, fnn.Array1]:
+        return np.sum(p * s), s + p
+
+    opt = fnn.Sgd(1.0)
+    step = fnn.train_step(loss, opt)
+    ts, _ = fnn.repeat(2, step, fnn.train_state(np.array([1.0]), np.array([10.0]), opt, fnn.key(0)))
+    # p: 1 -> 1 - 10 = -9 -> -9 - 11 = -20; s: 10 -> 11 -> 2
+    assert (ts.params.tolist(), ts.state.tolist(), ts.step) == ([-20.0], [2.0], 2)
+    assert not ts.state.flags.writeable
+
+
+def test_runs_of_one_key_are_equal_and_of_another_differ() -> None:
+    opt = fnn.Sgd(0.1)
+    step = fnn.train_step(fnn.supervised(MODEL, fnn.cross_entropy), opt)
+    runs = [fnn.repeat(5, step, fnn.start(MODEL, opt, fnn.key(k)), *batch())[1] for k in (0, 0, 1)]
+    assert runs[0] == runs[1]
+    assert runs[0] != runs[2]

@@ -1,0 +1,92 @@
+"""The structure of the package: imports go down the floors, rooms load when they are named, docs are runnable."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import fnn
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "fnn"
+FLOORS = {
+    "arrays": 0,
+    "tree": 1,
+    "random": 1,
+    "mode": 1,
+    "initializers": 1,
+    "autodiff": 2,
+    "functional": 3,
+    "layers": 4,
+    "optim": 5,
+    "training": 6,
+    "datasets": 7,
+}
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def room_of(module: str) -> str:
+    return module.split(".")[1]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_go_down_the_floors_and_take_no_private_names(path: Path) -> None:
+    here = ("fnn", *path.relative_to(PACKAGE).with_suffix("").parts)
+    if here[1] == "__init__":
+        return
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("fnn"):
+            modules = [node.module] if "." in node.module else [f"fnn.{alias.name}" for alias in node.names]
+            for module in modules:
+                assert FLOORS[room_of(module)] <= FLOORS[here[1]], f"{path} imports {module} from a floor above"
+            private = [alias.name for alias in node.names if alias.name.startswith("_")]
+            assert not private, f"{path} takes private names from {node.module}: {private}"
+
+
+def test_every_room_has_a_floor() -> None:
+    rooms = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in FILES} - {"__init__"}
+    assert rooms == set(FLOORS)
+
+
+def test_numpy_is_the_only_thing_that_import_fnn_needs_and_rooms_load_when_named() -> None:
+    code = (
+        "import sys, numpy; before = set(sys.modules); import fnn; new = set(sys.modules) - before;"
+        "tops = {m.split('.')[0] for m in new} - set(sys.stdlib_module_names) - {'fnn', 'numpy'};"
+        "assert not tops, tops; assert 'fnn.datasets' not in new; assert 'numpy.random' not in new;"
+        "fnn.datasets.digits; assert 'fnn.datasets' in sys.modules; assert 'datasets' in dir(fnn)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        fnn.nothing  # noqa: B018  # pyright: ignore[reportAttributeAccessIssue]  # what the test is about
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    assert f'version = "{fnn.__version__}"' in (ROOT / "pyproject.toml").read_text()
+
+
+def blocks(path: Path) -> list[tuple[str, str]]:
+    """(language, text) of the fenced blocks of a page."""
+    return re.findall(r"^```(\w*)\n(.*?)^```", path.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def test_the_readme_prints_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
+    names: dict[str, object] = {}
+    expected = ""
+    for language, text in blocks(ROOT / "README.md"):
+        if language == "python":
+            exec(compile(text, "README.md", "exec", dont_inherit=True), names)
+        else:
+            expected += text
+    assert capsys.readouterr().out == expected
+
+
+def test_public_names_have_docstrings() -> None:
+    for name in dir(fnn):
+        item = getattr(fnn, name)
+        if not name.startswith("_") and (isinstance(item, type) or callable(item)) and item.__module__.startswith("fnn"):
+            assert item.__doc__, name
