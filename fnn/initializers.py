@@ -7,13 +7,14 @@ kernel. Of a vector both fans are its length.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import erf, exp, pi, prod, sqrt
+from math import erf, exp, isfinite, pi, prod, sqrt
+from operator import index
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
 from fnn.arrays import read_only
-from fnn.random import Key
+from fnn.random import Key, check_key
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -35,8 +36,33 @@ def _fans(shape: tuple[int, ...]) -> tuple[int, int]:
     return area * shape[-2], area * shape[-1]
 
 
-def _made(values: np.ndarray[Any, Any], dtype: DTypeLike) -> np.ndarray[Any, Any]:
-    made: np.ndarray[Any, Any] = read_only(values.astype(dtype, copy=False))
+def _check(shape: tuple[int, ...], dtype: DTypeLike) -> None:
+    """TypeError unless the shape is a tuple of ints and the dtype floating; ValueError for a negative size."""
+    if not isinstance(shape, (tuple, list)) or not all([hasattr(n, "__index__") for n in shape]):
+        raise TypeError(f"initializers: the shape is {shape!r}, expected a tuple of ints, as (3,)")
+    if any([index(n) < 0 for n in shape]):
+        raise ValueError(f"initializers: the shape is {shape}, expected sizes of at least 0")
+    if np.dtype(dtype).kind != "f":
+        raise TypeError(f"initializers: the dtype is {np.dtype(dtype)}, expected a floating one, as np.float32")
+
+
+def _check_number(name: str, what: str, value: float, low: float = float("-inf")) -> None:
+    """TypeError unless value is a number, ValueError unless it is finite and at least low."""
+    if not isinstance(value, (int, float, np.number)):
+        raise TypeError(f"initializers.{name}: {what} is {value!r}, a {type(value).__name__}, expected a number")
+    if not isfinite(value) or value < low:
+        bound = "" if low == float("-inf") else f" of at least {low}"
+        raise ValueError(f"initializers.{name}: {what} is {value}, expected a finite number{bound}")
+
+
+def _generator(key: Key, shape: tuple[int, ...], dtype: DTypeLike) -> np.random.Generator:
+    check_key("initializers", key)
+    _check(shape, dtype)
+    return key.generator()
+
+
+def _made(values: np.ndarray[Any, Any] | np.floating[Any], dtype: DTypeLike) -> np.ndarray[Any, Any]:
+    made: np.ndarray[Any, Any] = read_only(np.asarray(values, dtype))
     return made
 
 
@@ -45,6 +71,7 @@ class _Constant:
     value: float
 
     def __call__(self, key: Key, shape: tuple[int, ...], dtype: DTypeLike = np.float32, /) -> np.ndarray[Any, Any]:
+        _check(shape, dtype)
         return _made(np.full(shape, self.value, dtype), dtype)
 
 
@@ -53,7 +80,7 @@ class _Normal:
     scale: float
 
     def __call__(self, key: Key, shape: tuple[int, ...], dtype: DTypeLike = np.float32, /) -> np.ndarray[Any, Any]:
-        return _made(key.generator().standard_normal(shape) * self.scale, dtype)
+        return _made(_generator(key, shape, dtype).standard_normal(shape) * self.scale, dtype)
 
 
 @dataclass(frozen=True)
@@ -62,7 +89,7 @@ class _Uniform:
     high: float
 
     def __call__(self, key: Key, shape: tuple[int, ...], dtype: DTypeLike = np.float32, /) -> np.ndarray[Any, Any]:
-        return _made(key.generator().uniform(self.low, self.high, shape), dtype)
+        return _made(_generator(key, shape, dtype).uniform(self.low, self.high, shape), dtype)
 
 
 # the standard deviation of a standard normal cut off at +-2
@@ -76,7 +103,7 @@ class _TruncatedNormal:
     scale: float
 
     def __call__(self, key: Key, shape: tuple[int, ...], dtype: DTypeLike = np.float32, /) -> np.ndarray[Any, Any]:
-        generator = key.generator()
+        generator = _generator(key, shape, dtype)
         values = generator.standard_normal(shape)
         while np.any(outside := np.abs(values) > _CUT):
             values[outside] = generator.standard_normal(int(outside.sum()))
@@ -92,6 +119,7 @@ class _VarianceScaling:
     distribution: Literal["normal", "uniform"]
 
     def __call__(self, key: Key, shape: tuple[int, ...], dtype: DTypeLike = np.float32, /) -> np.ndarray[Any, Any]:
+        _check(shape, dtype)
         fan_in, fan_out = _fans(shape)
         fan = fan_in if self.fan == "in" else (fan_in + fan_out) / 2
         deviation = sqrt(self.gain / max(fan, 1))
@@ -105,10 +133,11 @@ class _VarianceScaling:
 @dataclass(frozen=True)
 class _Orthogonal:
     def __call__(self, key: Key, shape: tuple[int, ...], dtype: DTypeLike = np.float32, /) -> np.ndarray[Any, Any]:
+        generator = _generator(key, shape, dtype)
         if len(shape) < 2:
             raise ValueError(f"initializers.orthogonal: the shape is {shape}, expected at least two axes")
         rows, columns = prod(shape[:-1]), shape[-1]
-        tall = key.generator().standard_normal((max(rows, columns), min(rows, columns)))
+        tall = generator.standard_normal((max(rows, columns), min(rows, columns)))
         q, r = np.linalg.qr(tall)
         # with the signs of r's diagonal, q is uniform over all orthogonal matrices (Mezzadri 2007, section 5)
         q = q * np.where(np.diagonal(r) < 0, -1.0, 1.0)
@@ -140,19 +169,24 @@ def constant(value: float, /) -> Initializer:
     >>> constant(0.5)(fnn.key(0), (2,))
     array([0.5, 0.5], dtype=float32)
     """
+    _check_number("constant", "value", value)
     return _Constant(value)
 
 
 def normal(scale: float = 0.01, /) -> Initializer:
     """Normal with mean 0 and standard deviation `scale`, small by default."""
+    _check_number("normal", "scale", scale, 0)
     return _Normal(scale)
 
 
 def uniform(low: float, high: float, /) -> Initializer:
     """Uniform on [low, high)."""
+    _check_number("uniform", "low", low)
+    _check_number("uniform", "high", high, low)
     return _Uniform(low, high)
 
 
 def truncated_normal(scale: float = 0.01, /) -> Initializer:
     """Normal with mean 0 and standard deviation `scale`, values beyond two deviations (before rescaling) drawn again."""
+    _check_number("truncated_normal", "scale", scale, 0)
     return _TruncatedNormal(scale)

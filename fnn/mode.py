@@ -26,15 +26,25 @@ class Train:
     def fold(self, i: int, /) -> Train:
         """Training with the key `self.key.fold(i)`: for the i-th part that draws."""
         made = object.__new__(Train)
-        made.__dict__["_origin"] = (self, i)
+        if i.__class__ is int and i >= 0:
+            made.__dict__["_origin"] = (self, i)
+        else:  # a NumPy integer, or what Key.fold refuses
+            made.__dict__["key"] = self.key.fold(i)
         return made
 
     def __getattr__(self, name: str) -> Key:
-        # Most parts of a net never draw, so a folded mode derives its key when it is first asked for.
-        origin = self.__dict__.get("_origin")
-        if name != "key" or origin is None:
+        # Most parts of a net never draw, so a folded mode derives its key when it is first asked for. A loop, because
+        # modes may be folded deeper than Python recurses.
+        if name != "key" or "_origin" not in self.__dict__:
             raise AttributeError(f"Train has no attribute {name!r}")
-        key: Key = origin[0].key.fold(origin[1])
+        mode = self
+        folds: list[int] = []
+        while "key" not in mode.__dict__:
+            mode, i = mode.__dict__["_origin"]
+            folds.append(i)
+        key = mode.key
+        for i in reversed(folds):
+            key = key.fold(i)
         self.__dict__["key"] = key
         return key
 

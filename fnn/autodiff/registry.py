@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
+from inspect import signature
 from typing import Any, NoReturn, TypeVar
 
 import numpy as np
@@ -11,8 +13,16 @@ from fnn.arrays import Value
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-UFUNCS: dict[np.ufunc, Callable[..., Value]] = {}
-FUNCTIONS: dict[Callable[..., Any], Callable[..., Value]] = {}
+
+class _Rules(dict[Any, Callable[..., Value]]):
+    """A table of rules that refuses, by name, a function that it does not have."""
+
+    def __missing__(self, function: Callable[..., Any]) -> NoReturn:
+        refuse(name_of(function))
+
+
+UFUNCS = _Rules()
+FUNCTIONS = _Rules()
 # np.add.reduce is np.sum
 REDUCTIONS: dict[np.ufunc, Callable[..., Any]] = {}
 
@@ -34,6 +44,35 @@ def implements(*functions: Callable[..., Any]) -> Callable[[Function], Function]
         return rule
 
     return register
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """How a user writes a NumPy function: `np.linalg.svd`."""
+    module = (getattr(function, "__module__", None) or "numpy").replace("numpy", "np", 1)
+    return f"{module}.{function.__name__}"
+
+
+@cache
+def position_of_out(function: Callable[..., Any]) -> int | None:
+    """The place of `out` among the arguments of a NumPy function; None where it has none."""
+    for f in (FUNCTIONS[function], function):
+        try:
+            names = list(signature(f).parameters)
+        except ValueError:  # a function in C that does not tell
+            continue
+        if "out" in names:
+            return names.index("out")
+    return None
+
+
+def unsupported(function: Callable[..., Any], args: Any, kwargs: Any) -> str:
+    """The arguments that the rule of a NumPy function does not take, in words; "" where it takes them all."""
+    wanted = signature(FUNCTIONS[function])
+    try:
+        wanted.bind(*args, **kwargs)
+    except TypeError:
+        return ", ".join([f"{name}=" for name in kwargs if name not in wanted.parameters]) or "these arguments"
+    return ""
 
 
 def refuse(name: str, error: type[Exception] = TypeError) -> NoReturn:

@@ -50,9 +50,15 @@ class Tape:
                 "fnn: an array from inside a function that was being differentiated is used after that function ended. "
                 "Return what you need as aux (has_aux=True), or take its value with fnn.stop_gradient before keeping it."
             )
+        dtype = value.dtype
+        if dtype.kind != "f":
+            raise TypeError(
+                f"fnn: an operation on an array that is being differentiated gave {describe(value)}; only real floating "
+                "numbers have a gradient here (no complex numbers, no arrays of objects)"
+            )
         nodes = self.nodes
         tracer = Tracer(value, self, len(nodes))
-        nodes.append((value.shape, value.dtype, parents, pull))
+        nodes.append((value.shape, dtype, parents, pull))
         return tracer
 
     def close(self) -> None:

@@ -39,8 +39,25 @@ def _unary(ufunc: np.ufunc) -> Callable[[Tracer], Value]:
     return lambda self: registry.UFUNCS[ufunc](self)
 
 
+def _apply(function: Callable[..., Any], args: Any, kwargs: Any) -> Value:
+    """What runs in place of a NumPy function."""
+    rule = registry.FUNCTIONS[function]
+    place = registry.position_of_out(function) if len(args) > 2 else None
+    if kwargs.get("out") is not None or (place is not None and len(args) > place and args[place] is not None):
+        raise TypeError(
+            f"fnn: {registry.name_of(function)} with out= writes into an array, which has no gradient; use its result"
+        )
+    try:
+        return rule(*args, **kwargs)
+    except TypeError:
+        unsupported = registry.unsupported(function, args, kwargs)
+        if not unsupported:
+            raise
+    registry.refuse(f"{registry.name_of(function)} with {unsupported}")
+
+
 def _method(function: Callable[..., Any]) -> Callable[..., Value]:
-    return lambda self, *args, **kwargs: registry.FUNCTIONS[function](self, *args, **kwargs)
+    return lambda self, *args, **kwargs: _apply(function, (self, *args), kwargs)
 
 
 def _in_place(symbol: str) -> Callable[[Tracer, Value], NoReturn]:
@@ -50,6 +67,12 @@ def _in_place(symbol: str) -> Callable[[Tracer, Value], NoReturn]:
         )
 
     return refuse
+
+
+_JOIN = "to join arrays use np.stack or np.concatenate, and for a.method(x) the function, as np.dot(a, x) for a.dot(x)"
+_NUMBER = "use NumPy's functions on the array itself, as np.exp(x) for math.exp(x), and np.stack or np.where for a[i] = x"
+_INDEX = "an index must be integers, slices or a mask, as np.argmax(x) and x > 0 give"
+_COPY = "return what you need from the function that is differentiated"
 
 
 class Tracer(Traced):
@@ -76,58 +99,49 @@ class Tracer(Traced):
             )
         if method == "reduce" and ufunc in registry.REDUCTIONS:
             # ufunc.reduce has axis=0 where np.sum and its kin have axis=None.
-            axis = inputs[1] if len(inputs) > 1 else kwargs.pop("axis", 0)
-            return registry.FUNCTIONS[registry.REDUCTIONS[ufunc]](*inputs, axis=axis, **kwargs)
+            return _apply(registry.REDUCTIONS[ufunc], inputs, {"axis": 0, **kwargs})
         name = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
         if ufunc in registry.UFUNCS and kwargs and method == "__call__":
             name += f" with {', '.join(f'{k}=' for k in kwargs)}"
         registry.refuse(name)
 
     def __array_function__(self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Value:
-        rule = registry.FUNCTIONS.get(function)
-        if rule is None:
-            module = getattr(function, "__module__", "numpy").replace("numpy", "np")
-            registry.refuse(f"{module}.{function.__name__}")
-        if kwargs.get("out") is not None:
-            raise TypeError(
-                f"fnn: np.{function.__name__} with out= writes into an array, which has no gradient; use its result"
-            )
-        try:
-            return rule(*args, **kwargs)
-        except TypeError as error:
-            unexpected = str(error).partition("unexpected keyword argument ")[2]
-            if unexpected and unexpected.strip("'") in kwargs:
-                registry.refuse(f"np.{function.__name__} with {unexpected.strip(chr(39))}=")
-            raise
+        return _apply(function, args, kwargs)
 
-    def _leave(self, how: str) -> NoReturn:
+    def _leave(self, how: str, advice: str) -> NoReturn:
         raise TypeError(
-            f"fnn: {how} on {self!r}, an array that is being differentiated, would lose its gradient. To join arrays use "
-            "np.stack or np.concatenate; for the value alone, fnn.stop_gradient(x)"
+            f"fnn: {how} on {self!r}, an array that is being differentiated, would lose its gradient: {advice}. For the value "
+            "alone, apply it to fnn.stop_gradient(x)"
         )
 
     def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
-        self._leave("np.asarray, np.array or an assignment into an array")
+        self._leave("np.asarray, np.array, an assignment into an array or an index of one", _JOIN)
 
     def __float__(self) -> NoReturn:
-        self._leave("float()")
+        self._leave("float()", _NUMBER)
 
     def __int__(self) -> NoReturn:
-        self._leave("int()")
-
-    def __index__(self) -> NoReturn:
-        self._leave("use as an index")
+        self._leave("int()", _NUMBER)
 
     def __complex__(self) -> NoReturn:
-        self._leave("complex()")
+        self._leave("complex()", _NUMBER)
 
-    def item(self) -> NoReturn:
+    def __round__(self, digits: int | None = None) -> NoReturn:
+        self._leave("round()", _NUMBER)
+
+    def __trunc__(self) -> NoReturn:
+        self._leave("math.trunc()", _NUMBER)
+
+    def __index__(self) -> NoReturn:
+        self._leave("use as an index", _INDEX)
+
+    def item(self, *args: Any) -> NoReturn:
         """Refused: a Python number has no gradient."""
-        self._leave(".item()")
+        self._leave(".item()", _NUMBER)
 
     def tolist(self) -> NoReturn:
         """Refused: Python numbers have no gradient."""
-        self._leave(".tolist()")
+        self._leave(".tolist()", _NUMBER)
 
     def __setitem__(self, key: Any, value: Any) -> NoReturn:
         raise TypeError(
@@ -161,7 +175,7 @@ class Tracer(Traced):
         return format(value_of(self), spec) if spec else repr(self)
 
     def __reduce__(self) -> NoReturn:
-        self._leave("pickle or copy.deepcopy")
+        self._leave("pickle or copy.deepcopy", _COPY)
 
     __hash__ = object.__hash__
 
@@ -230,9 +244,15 @@ class Tracer(Traced):
     __isub__ = _in_place("-")
     __imul__ = _in_place("*")
     __itruediv__ = _in_place("/")
+    __ifloordiv__ = _in_place("//")
     __ipow__ = _in_place("**")
     __imatmul__ = _in_place("@")
     __imod__ = _in_place("%")
+
+    def __divmod__(self, other: Value) -> NoReturn:
+        registry.refuse("divmod()")
+
+    __rdivmod__ = __divmod__
 
     def __getitem__(self, key: Any) -> Value:
         return registry.getitem(self, key)
@@ -272,4 +292,6 @@ class Tracer(Traced):
 
     def astype(self, dtype: Any, **kwargs: Any) -> Value:
         """As of an ndarray; an integer or boolean dtype gives constants."""
+        if np.dtype(dtype).kind not in "fiub":
+            registry.refuse(f".astype({np.dtype(dtype)})")
         return registry.FUNCTIONS[np.astype](self, np.dtype(dtype))

@@ -51,7 +51,8 @@ def differentiate(
     finally:
         tape.close()
     if has_aux and not (isinstance(out, tuple) and len(out) == 2):
-        raise TypeError(f"{name}: with has_aux=True the function must return (loss, aux), got {_kind_of(out)}")
+        pair = "(loss, state)" if name == "train_step" else "(loss, aux), as has_aux=True says"
+        raise TypeError(f"{name}: the function must return {pair}; got {_kind_of(out)}")
     loss: Value
     loss, aux = out if has_aux else (out, None)
     on_tape = loss.__class__ is Tracer and loss.tape is tape

@@ -13,6 +13,7 @@ import numpy as np
 from fnn.arrays import SameRank, SameRankOrScalar, Value
 from fnn.autodiff.primitive import elementary
 from fnn.autodiff.tracer import value_of
+from fnn.functional.checks import check_array
 
 # Klambauer et al. 2017, "Self-normalizing neural networks", equation 14: the fixed point with mean 0 and variance 1
 _SELU_ALPHA = 1.6732632423543772
@@ -36,6 +37,7 @@ _relu = elementary(
 
 def relu(x: SameRank, /) -> SameRank:
     """max(x, 0). The slope at 0 is 0."""
+    check_array("relu", "x", x)
     return _relu(x)  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
 
 
@@ -47,6 +49,7 @@ _leaky_relu = elementary(
 
 def leaky_relu(x: SameRank, /, slope: float = 0.01) -> SameRank:
     """x where x > 0, slope * x elsewhere. The slope at 0 is `slope`."""
+    check_array("leaky_relu", "x", x)
     return _leaky_relu(x, slope)  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
 
 
@@ -61,6 +64,7 @@ _sigmoid = elementary(_sigmoid_forward, lambda g, y, x: g * (y * (1 - y)))
 
 def sigmoid(x: SameRankOrScalar, /) -> SameRankOrScalar:
     """The logistic function 1 / (1 + exp(-x)), without overflow, accurate in both tails."""
+    check_array("sigmoid", "x", x)
     return _sigmoid(x)  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
 
 
@@ -69,14 +73,16 @@ _tanh = elementary(np.tanh, lambda g, y, x: g * (1 - y * y))
 
 def tanh(x: SameRankOrScalar, /) -> SameRankOrScalar:
     """The hyperbolic tangent."""
+    check_array("tanh", "x", x)
     return _tanh(x)  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
 
 
-_softplus = elementary(lambda x: np.logaddexp(x, np.zeros((), x.dtype)), lambda g, y, x: g * sigmoid(x))
+_softplus = elementary(lambda x: np.logaddexp(x, np.zeros((), x.dtype)), lambda g, y, x: g * _sigmoid(x))
 
 
 def softplus(x: SameRank, /) -> SameRank:
     """log(1 + exp(x)), without overflow. Its slope is sigmoid(x)."""
+    check_array("softplus", "x", x)
     return _softplus(x)  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
 
 
@@ -89,12 +95,14 @@ _elu = elementary(
 
 def elu(x: SameRank, /, alpha: float = 1.0) -> SameRank:
     """x where x > 0, alpha * (exp(x) - 1) elsewhere (Clevert et al. 2016)."""
+    check_array("elu", "x", x)
     return _elu(x, alpha)  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
 
 
 def selu(x: SameRank, /) -> SameRank:
     """1.0507 * elu(x, 1.6733): the scaled elu that keeps mean 0 and variance 1 (Klambauer et al. 2017)."""
-    y: Value = elu(x, _SELU_ALPHA)
+    check_array("selu", "x", x)
+    y: Value = _elu(x, _SELU_ALPHA)
     return y * _SELU_SCALE  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
 
 
@@ -137,6 +145,7 @@ def gelu(x: SameRank, /, *, approximate: bool = True) -> SameRank:
     approximate=True is their tanh form, 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))), within 5e-4 of the exact one.
     approximate=False is exact, 0.5 x (1 + erf(x / sqrt 2)), and slow: NumPy has no erf, so it runs element by element.
     """
+    check_array("gelu", "x", x)
     if approximate:
         return _gelu_tanh(x)  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
     v: Value = x
@@ -145,7 +154,7 @@ def gelu(x: SameRank, /, *, approximate: bool = True) -> SameRank:
 
 def _silu_rule(g: Value, y: Value, x: Value) -> Value:
     # y = x s(x), s' = s (1 - s):  dy/dx = s + x s (1 - s) = s + y (1 - s)
-    s = sigmoid(x)
+    s = _sigmoid(x)
     return g * (s + y * (1 - s))
 
 
@@ -154,6 +163,7 @@ _silu = elementary(lambda x: x * _sigmoid_forward(x), _silu_rule)
 
 def silu(x: SameRank, /) -> SameRank:
     """x * sigmoid(x), also called swish (Elfwing et al. 2018)."""
+    check_array("silu", "x", x)
     return _silu(x)  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
 
 
@@ -197,5 +207,6 @@ def log_softmax(x: SameRank, /, axis: int = -1) -> SameRank:
 
 
 def _check_axis(name: str, x: Value) -> None:
+    check_array(name, "x", x)
     if x.ndim == 0:
         raise ValueError(f"{name}: x is a scalar, expected an axis of classes")

@@ -91,6 +91,8 @@ def dense(params: DenseParams | LinearParams, x: Tokens, /) -> Tokens:
     array([[3.5],
            [6.5]])
     """
+    if not isinstance(params, (DenseParams, LinearParams)):
+        raise TypeError(f"dense: params is {params!r}, expected DenseParams or LinearParams; are params and state swapped?")
     weight: Value = params.weight
     check_array("dense", "x", x)
     if x.shape[-1:] != weight.shape[:1] or x.ndim not in (2, 3):

@@ -255,10 +255,9 @@ def cross_entropy(logits: Array, target: Array | Ints, /, *, label_smoothing: fl
     x: Value = logits
     q: Value = target
     check_array("cross_entropy", "logits", x)
-    if isinstance(q, (np.ndarray, Traced)) and q.dtype.kind == "f":
+    if isinstance(q, (np.ndarray, Traced)) and q.dtype.kind == "f" and q.shape != x.shape[:-1]:
         if q.shape != x.shape:
-            hint = "; labels must be integers: write labels.astype(int)" if q.shape == x.shape[:-1] else ""
-            raise ValueError(f"cross_entropy: logits have shape {x.shape} but the probabilities have {q.shape}{hint}")
+            raise ValueError(f"cross_entropy: logits have shape {x.shape} but the probabilities have {q.shape}")
         check_not_wider("cross_entropy", "target", q, "logits", x)
         check_not_empty("cross_entropy", x)
         return _cross_entropy_probabilities(x, q, smoothing=label_smoothing)  # type: ignore[no-any-return]  # a Value is untyped
@@ -270,7 +269,7 @@ def check_labels(name: str, logits: Value, labels: Value) -> None:
     """TypeError unless labels are integers; ValueError unless they fit [..., classes] and lie in [0, classes)."""
     if not isinstance(labels, np.ndarray) or labels.dtype.kind not in "iu":
         found = describe(labels) if isinstance(labels, (np.ndarray, np.generic, Traced)) else f"a {type(labels).__name__}"
-        raise TypeError(f"{name}: labels are {found}, expected an integer array of class numbers")
+        raise TypeError(f"{name}: labels are {found}, expected an integer array of class numbers, as labels.astype(int)")
     if logits.ndim == 0 or labels.shape != logits.shape[:-1]:
         raise ValueError(
             f"{name}: logits have shape {logits.shape} but labels have {labels.shape}, expected {logits.shape[:-1]}: "

@@ -114,6 +114,10 @@ def batch_norm(
     >>> y.round(3).tolist(), state.mean, state.var
     ([[-1.0], [1.0]], array([0.2], dtype=float32), array([1.], dtype=float32))
     """
+    if not isinstance(params, NormParams) or not isinstance(state, BatchNormState):
+        raise TypeError(
+            f"batch_norm: got {params!r} and {state!r}, expected NormParams and a BatchNormState; are params and state swapped?"
+        )
     scale: Value = params.scale
     check_array("batch_norm", "x", x)
     if x.ndim < 2 or x.shape[-1:] != scale.shape:

@@ -186,7 +186,7 @@ class Chain(Generic[In, Out, P, S]):
                 changed |= after is not before
                 new.append(after)
                 i += 1
-        except (ValueError, TypeError) as error:
+        except Exception as error:
             error.add_note(f"in part [{i}] of the chain, {self.layers[i]!r}")
             raise
         made: Any = tuple(new) if changed else state

@@ -88,7 +88,15 @@ def _frozen_slots(slots: Mapping[str, Array1]) -> Slots:
 
 def apply_flat(opt: Optimizer, grads: Array1, opt_state: OptState[P], params: Array1) -> tuple[Array1, OptState[P]]:
     """One step on vectors: the new parameters, read-only, and the new state."""
-    delta, slots = opt.update_flat(grads, opt_state.slots, params, opt_state.step, opt_state.layout.segments)
+    try:
+        delta, slots = opt.update_flat(grads, opt_state.slots, params, opt_state.step, opt_state.layout.segments)
+    except KeyError as error:
+        if error.args and error.args[0] not in opt_state.slots:
+            error.add_note(
+                f"{type(opt).__name__} was given the state of another optimizer, with the moments {sorted(opt_state.slots)}; "
+                "make its own with optimizer.init(params)"
+            )
+        raise
     new: Array1 = np.add(params, delta, delta) if delta.dtype == params.dtype else (params + delta).astype(params.dtype)
     state: Any = object.__new__(OptState)
     state.__dict__.update(step=opt_state.step + 1, slots=_frozen_slots(slots), layout=opt_state.layout)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import dataclasses
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -179,7 +179,7 @@ def show(tree: object, /) -> str:
     """
     if is_leaf(tree):
         return describe(tree)
-    if dataclasses.is_dataclass(tree) and not isinstance(tree, type):
+    if isinstance(tree, Record) or (dataclasses.is_dataclass(tree) and not isinstance(tree, type) and leaves(tree)):
         return _show_dataclass(tree)
     if isinstance(tree, dict):
         return "{" + ", ".join([f"{key!r}: {show(part)}" for key, part in tree.items()]) + "}"
