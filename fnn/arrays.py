@@ -7,6 +7,7 @@ passes where a rank is asked for, so plain NumPy code needs no casts. `Scalar` i
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -35,6 +36,11 @@ Tokens = TypeVar("Tokens", bound="Array2 | Array3")
 # An ndarray, a NumPy scalar or what stands for one while it is differentiated. No static type says "or a tracer"
 # (a tracer is not an ndarray, though user code is typed as if it were), so the inside of the library says Any.
 Value: TypeAlias = Any
+
+# np.add.reduce and np.maximum.reduce, which skip the wrappers of np.sum and np.max; untyped, because NumPy's stubs of
+# them differ from version to version.
+total: Callable[..., Value] = np.add.reduce
+largest: Callable[..., Value] = np.maximum.reduce
 
 
 class Traced:

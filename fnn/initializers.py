@@ -62,8 +62,9 @@ def _generator(key: Key, shape: tuple[int, ...], dtype: DTypeLike) -> np.random.
 
 
 def _made(values: np.ndarray[Any, Any] | np.floating[Any], dtype: DTypeLike) -> np.ndarray[Any, Any]:
-    made: np.ndarray[Any, Any] = read_only(np.asarray(values, dtype))
-    return made
+    made = np.asarray(values, dtype)
+    owned: np.ndarray[Any, Any] = read_only(made if made.base is None else made.copy())
+    return owned
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from fnn.random import Key, check_key
 
@@ -32,21 +32,23 @@ class Train:
             made.__dict__["key"] = self.key.fold(i)
         return made
 
-    def __getattr__(self, name: str) -> Key:
-        # Most parts of a net never draw, so a folded mode derives its key when it is first asked for. A loop, because
-        # modes may be folded deeper than Python recurses.
-        if name != "key" or "_origin" not in self.__dict__:
-            raise AttributeError(f"Train has no attribute {name!r}")
-        mode = self
-        folds: list[int] = []
-        while "key" not in mode.__dict__:
-            mode, i = mode.__dict__["_origin"]
-            folds.append(i)
-        key = mode.key
-        for i in reversed(folds):
-            key = key.fold(i)
-        self.__dict__["key"] = key
-        return key
+    if not TYPE_CHECKING:  # a checker would take any attribute for a key
+
+        def __getattr__(self, name: str) -> Key:
+            # Most parts of a net never draw, so a folded mode derives its key when it is first asked for. A loop, because
+            # modes may be folded deeper than Python recurses.
+            if name != "key" or "_origin" not in self.__dict__:
+                raise AttributeError(f"Train has no attribute {name!r}")
+            mode = self
+            folds: list[int] = []
+            while "key" not in mode.__dict__:
+                mode, i = mode.__dict__["_origin"]
+                folds.append(i)
+            key = mode.key
+            for i in reversed(folds):
+                key = key.fold(i)
+            self.__dict__["key"] = key
+            return key
 
     def __reduce__(self) -> tuple[type[Train], tuple[Key]]:
         return Train, (self.key,)

@@ -3,7 +3,12 @@
 python -m pytest --hypothesis-profile=long
 """
 
-from hypothesis import HealthCheck, settings
+import os
+
+# Before NumPy is imported: workers share the cores, and BLAS threads of their own would get in each other's way.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+from hypothesis import HealthCheck, settings  # noqa: E402
 
 settings.register_profile(
     "quick",

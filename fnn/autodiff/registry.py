@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from inspect import signature
+from inspect import Parameter, signature
 from typing import Any, NoReturn, TypeVar
 
 import numpy as np
@@ -54,14 +54,14 @@ def name_of(function: Callable[..., Any]) -> str:
 
 @cache
 def position_of_out(function: Callable[..., Any]) -> int | None:
-    """The place of `out` among the arguments of a NumPy function; None where it has none."""
+    """The place of `out` among the positional arguments of a NumPy function; None where it has none."""
     for f in (FUNCTIONS[function], function):
         try:
-            names = list(signature(f).parameters)
+            parameters = signature(f).parameters
         except ValueError:  # a function in C that does not tell
             continue
-        if "out" in names:
-            return names.index("out")
+        if "out" in parameters and parameters["out"].kind is Parameter.POSITIONAL_OR_KEYWORD:
+            return list(parameters).index("out")
     return None
 
 

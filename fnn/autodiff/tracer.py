@@ -42,7 +42,7 @@ def _unary(ufunc: np.ufunc) -> Callable[[Tracer], Value]:
 def _apply(function: Callable[..., Any], args: Any, kwargs: Any) -> Value:
     """What runs in place of a NumPy function."""
     rule = registry.FUNCTIONS[function]
-    place = registry.position_of_out(function) if len(args) > 2 else None
+    place = registry.position_of_out(function) if len(args) > 1 else None
     if kwargs.get("out") is not None or (place is not None and len(args) > place and args[place] is not None):
         raise TypeError(
             f"fnn: {registry.name_of(function)} with out= writes into an array, which has no gradient; use its result"

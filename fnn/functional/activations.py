@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from fnn.arrays import SameRank, SameRankOrScalar, Value
+from fnn.arrays import SameRank, SameRankOrScalar, Value, largest, total
 from fnn.autodiff.primitive import elementary
 from fnn.autodiff.tracer import value_of
 from fnn.functional.checks import check_array
@@ -168,9 +168,9 @@ def silu(x: SameRank, /) -> SameRank:
 
 
 def _softmax_forward(x: Value, axis: int) -> Value:
-    y = x - np.maximum.reduce(x, axis, keepdims=True)
+    y = x - largest(x, axis, keepdims=True)
     np.exp(y, y)
-    y /= np.add.reduce(y, axis, keepdims=True)
+    y /= total(y, axis, keepdims=True)
     return y
 
 
@@ -188,8 +188,8 @@ def softmax(x: SameRank, /, axis: int = -1) -> SameRank:
 
 
 def _log_softmax_forward(x: Value, axis: int) -> Value:
-    y = x - np.maximum.reduce(x, axis, keepdims=True)
-    y -= np.log(np.add.reduce(np.exp(y), axis, keepdims=True))
+    y = x - largest(x, axis, keepdims=True)
+    y -= np.log(total(np.exp(y), axis, keepdims=True))
     return y
 
 

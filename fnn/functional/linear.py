@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from fnn.arrays import Array1, Array2, Tokens, Value
+from fnn.arrays import Array1, Array2, Tokens, Value, total
 from fnn.autodiff.primitive import fused
 from fnn.functional.checks import check_array, check_not_wider
 from fnn.initializers import Initializer, he_normal, zeros
@@ -68,7 +66,7 @@ def _affine(x: Value, weight: Value, *bias: Value) -> tuple[Value, Callable[[Val
         g = g.reshape(y.shape)
         dx = (g @ weight.T).reshape(x.shape) if wanted[0] else None
         dw = rows.T @ g if wanted[1] else None
-        return (dx, dw, np.add.reduce(g, 0)) if bias else (dx, dw)
+        return (dx, dw, total(g, 0)) if bias else (dx, dw)
 
     return (y if x.ndim == 2 else y.reshape(*x.shape[:-1], y.shape[-1])), pull
 
@@ -85,7 +83,7 @@ def dense(params: DenseParams | LinearParams, x: Tokens, /) -> Tokens:
     Raises ValueError where the rank or the last axis does not fit, TypeError where x is not floating, or is float64 with
     float32 parameters.
 
-    >>> import fnn
+    >>> import fnn, numpy as np
     >>> p = fnn.DenseParams(np.array([[1.0], [2.0]]), np.array([0.5]))
     >>> fnn.dense(p, np.array([[1.0, 1.0], [0.0, 3.0]]))
     array([[3.5],

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from fnn.arrays import Array, Ints, SameRank, Scalar, Traced, Value, describe
+from fnn.arrays import Array, Ints, SameRank, Scalar, Traced, Value, describe, largest, total
 from fnn.autodiff.primitive import fused
 from fnn.functional.activations import log_softmax
 from fnn.functional.checks import check_array, check_not_empty, check_not_wider, check_same_shape
@@ -28,7 +28,7 @@ def _both(d: Value, wanted: Sequence[bool]) -> tuple[Value, Value]:
 @fused(2, lambda p, t, *, factor: factor * np.mean(np.square(p - t)))
 def _squares(p: Value, t: Value, *, factor: float) -> tuple[Value, _Pull]:
     d = p - t
-    loss = np.add.reduce(np.square(d), None) * (factor / d.size)
+    loss = total(np.square(d), None) * (factor / d.size)
     return loss, lambda g, wanted: _both(d * (g * (2 * factor / d.size)), wanted)
 
 
@@ -60,7 +60,7 @@ def half_mse(prediction: SameRank, target: SameRank, /) -> Scalar:
 @fused(2, lambda p, t: np.mean(np.abs(p - t)))
 def _absolutes(p: Value, t: Value) -> tuple[Value, _Pull]:
     d = p - t
-    loss = np.add.reduce(np.abs(d), None) / d.size
+    loss = total(np.abs(d), None) / d.size
     return loss, lambda g, wanted: _both(np.sign(d) * (g / d.size), wanted)
 
 
@@ -88,7 +88,7 @@ def _huber_reference(p: Value, t: Value, *, delta: float) -> Value:
 def _huber(p: Value, t: Value, *, delta: float) -> tuple[Value, _Pull]:
     d = p - t
     c = np.clip(d, -delta, delta)
-    loss = np.add.reduce(c * (d - 0.5 * c), None) / d.size
+    loss = total(c * (d - 0.5 * c), None) / d.size
     return loss, lambda g, wanted: _both(c * (g / d.size), wanted)
 
 
@@ -117,7 +117,7 @@ def _bce_reference(p: Value, t: Value, *, eps: float) -> Value:
 def _bce(p: Value, t: Value, *, eps: float) -> tuple[Value, _Pull]:
     c = np.clip(p, eps, 1 - eps)
     log_p, log_q = np.log(c), np.log(1 - c)
-    loss = np.add.reduce(t * log_p + (1 - t) * log_q, None) / -p.size
+    loss = total(t * log_p + (1 - t) * log_q, None) / -p.size
 
     def pull(g: Value, wanted: Sequence[bool]) -> Sequence[Value]:
         scale = g / p.size
@@ -147,7 +147,7 @@ def bce(probability: SameRank, target: SameRank, /, *, eps: float = 1e-7) -> Sca
 @fused(2, lambda z, t: np.mean(np.logaddexp(z, np.zeros((), z.dtype)) - t * z))
 def _bce_with_logits(z: Value, t: Value) -> tuple[Value, _Pull]:
     e = np.exp(-np.abs(z))
-    loss = np.add.reduce(np.maximum(z, 0) + np.log1p(e) - t * z, None) / z.size
+    loss = total(np.maximum(z, 0) + np.log1p(e) - t * z, None) / z.size
 
     def pull(g: Value, wanted: Sequence[bool]) -> Sequence[Value]:
         scale = g / z.size
@@ -193,18 +193,18 @@ def _labels_reference(x: Value, labels: Value, *, smoothing: float) -> Value:
 def _cross_entropy_labels(x: Value, labels: Value, *, smoothing: float) -> tuple[Value, _Pull]:
     k = x.shape[-1]
     z = x.reshape(-1, k)
-    z = z - np.maximum.reduce(z, 1, keepdims=True)
+    z = z - largest(z, 1, keepdims=True)
     n = len(z)
     rows, columns = np.arange(n), labels.reshape(-1)
     e = np.exp(z)
-    total = np.add.reduce(e, 1, keepdims=True)
-    loss = np.add.reduce(np.log(total), None) - (1 - smoothing) * np.add.reduce(z[rows, columns])
+    sums = total(e, 1, keepdims=True)
+    loss = total(np.log(sums), None) - (1 - smoothing) * total(z[rows, columns])
     if smoothing:
-        loss -= smoothing / k * np.add.reduce(z, None)
+        loss -= smoothing / k * total(z, None)
 
     def pull(g: Value, wanted: Sequence[bool]) -> Sequence[Value]:
         scale = g / n
-        dz = e * (scale / total)
+        dz = e * (scale / sums)
         dz[rows, columns] -= (1 - smoothing) * scale
         if smoothing:
             dz -= smoothing / k * scale
@@ -225,11 +225,11 @@ def _cross_entropy_probabilities(x: Value, q: Value, *, smoothing: float) -> tup
     n = x.size // k
     mixed = (1 - smoothing) * q + smoothing / k if smoothing else q
     log_p = log_softmax(x)
-    loss = np.add.reduce(mixed * log_p, None) / -n
+    loss = total(mixed * log_p, None) / -n
 
     def pull(g: Value, wanted: Sequence[bool]) -> Sequence[Value]:
         scale = g / n
-        dx = (np.exp(log_p) * np.add.reduce(mixed, -1, keepdims=True) - mixed) * scale if wanted[0] else None
+        dx = (np.exp(log_p) * total(mixed, -1, keepdims=True) - mixed) * scale if wanted[0] else None
         return dx, log_p * (-(1 - smoothing) * scale) if wanted[1] else None
 
     return loss, pull
@@ -277,6 +277,6 @@ def check_labels(name: str, logits: Value, labels: Value) -> None:
         )
     check_not_empty(name, logits)
     # read as unsigned, a negative label is huge: one pass finds both
-    if np.maximum.reduce(labels.view(f"u{labels.itemsize}"), None) >= logits.shape[-1]:
+    if largest(labels.view(f"u{labels.itemsize}"), None) >= logits.shape[-1]:
         wrong = labels[(labels < 0) | (labels >= logits.shape[-1])].flat[0]
         raise ValueError(f"{name}: label {wrong} is out of range, expected class numbers from 0 to {logits.shape[-1] - 1}")

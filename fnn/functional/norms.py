@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fnn.arrays import Array1, SameRank, Value, read_only
+from fnn.arrays import Array1, SameRank, Value, read_only, total
 from fnn.autodiff.primitive import fused
 from fnn.autodiff.tracer import value_of
 from fnn.functional.checks import check_array, check_not_wider
@@ -61,7 +61,7 @@ def _batch_norm(
     #   dx_j = r (e_j - sum_i e_i / n - h_j sum_i e_i h_i / n) = scale r (g_j - dshift / n - h_j dscale / n).
     rows = x.reshape(-1, x.shape[-1])
     n = len(rows)
-    mean = np.add.reduce(rows, 0) / n
+    mean = total(rows, 0) / n
     h = rows - mean
     var = np.einsum("ij,ij->j", h, h) / n
     r = 1 / np.sqrt(var + eps)
@@ -74,7 +74,7 @@ def _batch_norm(
 
     def pull(g: Value, wanted: Sequence[bool]) -> Sequence[Value]:
         g = g.reshape(h.shape)
-        dshift = np.add.reduce(g, 0)
+        dshift = total(g, 0)
         dscale = np.einsum("ij,ij->j", g, h)
         if not wanted[0]:
             return None, dscale, dshift

@@ -26,6 +26,8 @@ from fnn.arrays import (
     Value,
 )
 
+_numpy: Any = np  # untyped, because the stubs' overloads of reductions differ from version to version
+
 
 def exp(x: SameRankOrScalar, /) -> SameRankOrScalar:
     """np.exp, typed."""
@@ -67,7 +69,7 @@ def sum(x: Array3, /, axis: int, *, keepdims: Literal[False] = False) -> Array2:
 def sum(x: Array, /, axis: int | tuple[int, ...], *, keepdims: Literal[False] = False) -> Array: ...
 def sum(x: Value, /, axis: Axis = None, *, keepdims: bool = False) -> Value:
     """np.sum, typed."""
-    return np.sum(x, axis=axis, keepdims=keepdims)
+    return _numpy.sum(x, axis=axis, keepdims=keepdims)
 
 
 @overload
@@ -82,7 +84,7 @@ def mean(x: Array3, /, axis: int, *, keepdims: Literal[False] = False) -> Array2
 def mean(x: Array, /, axis: int | tuple[int, ...], *, keepdims: Literal[False] = False) -> Array: ...
 def mean(x: Value, /, axis: Axis = None, *, keepdims: bool = False) -> Value:
     """np.mean, typed."""
-    return np.mean(x, axis=axis, keepdims=keepdims)
+    return _numpy.mean(x, axis=axis, keepdims=keepdims)
 
 
 @overload
@@ -97,7 +99,7 @@ def max(x: Array3, /, axis: int, *, keepdims: Literal[False] = False) -> Array2:
 def max(x: Array, /, axis: int | tuple[int, ...], *, keepdims: Literal[False] = False) -> Array: ...
 def max(x: Value, /, axis: Axis = None, *, keepdims: bool = False) -> Value:
     """np.max, typed. The gradient is split evenly among entries that tie."""
-    return np.max(x, axis=axis, keepdims=keepdims)
+    return _numpy.max(x, axis=axis, keepdims=keepdims)
 
 
 @overload
@@ -112,7 +114,7 @@ def min(x: Array3, /, axis: int, *, keepdims: Literal[False] = False) -> Array2:
 def min(x: Array, /, axis: int | tuple[int, ...], *, keepdims: Literal[False] = False) -> Array: ...
 def min(x: Value, /, axis: Axis = None, *, keepdims: bool = False) -> Value:
     """np.min, typed. The gradient is split evenly among entries that tie."""
-    return np.min(x, axis=axis, keepdims=keepdims)
+    return _numpy.min(x, axis=axis, keepdims=keepdims)
 
 
 @overload
@@ -127,7 +129,7 @@ def var(x: Array3, /, axis: int, *, keepdims: Literal[False] = False) -> Array2:
 def var(x: Array, /, axis: int | tuple[int, ...], *, keepdims: Literal[False] = False) -> Array: ...
 def var(x: Value, /, axis: Axis = None, *, keepdims: bool = False) -> Value:
     """np.var, typed: the biased variance."""
-    return np.var(x, axis=axis, keepdims=keepdims)
+    return _numpy.var(x, axis=axis, keepdims=keepdims)
 
 
 def where(condition: Bools, x: Array | float, y: SameRank, /) -> SameRank:

@@ -177,7 +177,7 @@ class _Dataclass(Node):
 @cache
 def _keeps_fields_in_dict(cls: type) -> bool:
     """Whether every field of a dataclass lives in the instance's __dict__: with slots=True, here or in a base, some do not."""
-    fields = dataclasses.fields(cls)  # type: ignore[arg-type]  # the class of a _Dataclass node is a dataclass
+    fields = dataclasses.fields(cls)
     return not any([isinstance(getattr(cls, field.name, None), MemberDescriptorType) for field in fields])
 
 

@@ -177,7 +177,7 @@ def test_losses_on_logits_are_exact_at_extremes_and_at_zero(dtype: Any) -> None:
         with np.errstate(over="raise", invalid="raise", divide="raise"):
             value, g = fnn.value_and_grad(fnn.cross_entropy)(x, target)
         np.testing.assert_allclose(value, (np.log(2) + 2e4) / 3, rtol=1e-6)
-        np.testing.assert_allclose(g * 3, [[-0.5, 0.5], [0, 0], [-1, 1]], rtol=1e-6)
+        np.testing.assert_allclose(g * 3, np.array([[-0.5, 0.5], [0, 0], [-1, 1]]), rtol=1e-6)
 
 
 def test_bce_is_clipped_and_has_no_gradient_outside_its_clip() -> None:
