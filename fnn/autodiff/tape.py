@@ -35,7 +35,8 @@ class Tape:
 
     def __init__(self) -> None:
         self.birth = next(_births)
-        self.nodes: list[tuple[tuple[int, ...], np.dtype[Any], Sequence[int], Pull | None]] = []
+        # (shape, dtype, parents, pull); shape None for a node of several results
+        self.nodes: list[tuple[tuple[int, ...] | None, Any, Sequence[int], Pull | None]] = []
         self.open = True
 
     def variables(self, values: Sequence[Value]) -> list[Tracer]:
@@ -61,6 +62,23 @@ class Tape:
         nodes.append((value.shape, dtype, parents, pull))
         return tracer
 
+    def record_several(self, values: Sequence[Value], parents: Sequence[int], pull: Pull) -> list[Tracer]:
+        """Tracers for an operation with several results; `pull` takes the list of their cotangents, zeros where none flows.
+
+        One node stands for them all, and gathers in a list what the nodes of the single results hand to it.
+        """
+        first = len(self.nodes)
+
+        def pull_all(gathered: list[Value | None]) -> Sequence[Value | None]:
+            return pull([np.zeros(v.shape, v.dtype) if g is None else g for v, g in zip(values, gathered, strict=True)])
+
+        self.nodes.append((None, len(values), parents, pull_all))
+
+        def hand_over(k: int) -> Pull:
+            return lambda g: ((k, g),)
+
+        return [self.record(value, (first,), hand_over(k)) for k, value in enumerate(values)]
+
     def close(self) -> None:
         """No more operations: a tracer that outlives its function fails when it is used."""
         self.open = False
@@ -69,7 +87,7 @@ class Tape:
         """Cotangents of the first n_inputs nodes from those of some outputs; None where nothing flows."""
         nodes = self.nodes
         last = max(cotangents, default=-1)
-        waiting: list[Value | None] = [None] * max(last + 1, n_inputs)
+        waiting: list[Value] = [None] * max(last + 1, n_inputs)
         for i, g in cotangents.items():
             waiting[i] = g
         for i in range(last, n_inputs - 1, -1):
@@ -84,6 +102,11 @@ class Tape:
                 if part is not None:
                     # The one place where cotangents meet: brought to the parent's shape and dtype, then added up.
                     shape, dtype, _, _ = nodes[parent]
+                    if shape is None:
+                        if waiting[parent] is None:
+                            waiting[parent] = [None] * dtype
+                        waiting[parent][part[0]] = part[1]
+                        continue
                     if part.shape != shape:
                         part = sum_to(part, shape)  # noqa: PLW2901 (a new name for the same thing would say less)
                     if part.dtype != dtype:

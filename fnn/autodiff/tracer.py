@@ -6,6 +6,7 @@ the function up in the registry; what is not there raises at once.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -33,6 +34,10 @@ def _binary(ufunc: np.ufunc) -> tuple[Callable[[Tracer, Value], Value], Callable
         return registry.UFUNCS[ufunc](other, self)
 
     return forward, reflected
+
+
+def _comparison(compare: Callable[[Any, Any], Any]) -> Callable[[Tracer, Value], Value]:
+    return lambda self, other: compare(value_of(self), value_of(other))
 
 
 def _unary(ufunc: np.ufunc) -> Callable[[Tracer], Value]:
@@ -234,12 +239,12 @@ class Tracer(Traced):
     __neg__ = _unary(np.negative)
     __pos__ = _unary(np.positive)
     __abs__ = _unary(np.absolute)
-    __gt__, _ = _binary(np.greater)
-    __ge__, _ = _binary(np.greater_equal)
-    __lt__, _ = _binary(np.less)
-    __le__, _ = _binary(np.less_equal)
-    __eq__, _ = _binary(np.equal)
-    __ne__, _ = _binary(np.not_equal)
+    __gt__ = _comparison(operator.gt)
+    __ge__ = _comparison(operator.ge)
+    __lt__ = _comparison(operator.lt)
+    __le__ = _comparison(operator.le)
+    __eq__ = _comparison(operator.eq)
+    __ne__ = _comparison(operator.ne)
     __iadd__ = _in_place("+")
     __isub__ = _in_place("-")
     __imul__ = _in_place("*")

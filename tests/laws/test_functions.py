@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 import fnn
 from fnn.functional import losses, norms
 from tests.laws import checks
-from tests.laws.registry import ACTIVATIONS, LOSSES, Activation, LossCase, away_from_zero, distinct
+from tests.laws.operations.case import away_from_zero, distinct
+from tests.laws.registry import ACTIVATIONS, LOSSES, Activation, LossCase
 
 seeds = st.integers(0, 2**32)
 dtypes = st.sampled_from([np.float32, np.float64])

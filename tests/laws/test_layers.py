@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 import fnn
 from tests.laws import checks
-from tests.laws.registry import LAYERS, LayerCase, away_from_zero
+from tests.laws.operations.case import away_from_zero
+from tests.laws.registry import LAYERS, LayerCase
 
 seeds = st.integers(0, 2**32)
 every_layer = pytest.mark.parametrize("case", LAYERS, ids=lambda case: case.name)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import fnn
 from fnn.tree import flatten
 from tests.laws import checks
-from tests.laws.registry import OPERATIONS, Operation
+from tests.laws.operations import OPERATIONS, Operation
 
 sizes = st.tuples(st.integers(1, 3), st.integers(1, 3), st.integers(1, 3))
 every_operation = pytest.mark.parametrize("case", OPERATIONS, ids=lambda case: case.name)
