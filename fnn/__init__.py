@@ -19,6 +19,13 @@ from fnn.arrays import Int1 as Int1
 from fnn.arrays import Int2 as Int2
 from fnn.arrays import Ints as Ints
 from fnn.arrays import Scalar as Scalar
+from fnn.autodiff.custom import checkpoint as checkpoint
+from fnn.autodiff.custom import custom_vjp as custom_vjp
+from fnn.autodiff.debug import debug_nans as debug_nans
+from fnn.autodiff.higher_order import hessian as hessian
+from fnn.autodiff.higher_order import hvp as hvp
+from fnn.autodiff.higher_order import jacobian as jacobian
+from fnn.autodiff.higher_order import jvp as jvp
 from fnn.autodiff.transforms import grad as grad
 from fnn.autodiff.transforms import stop_gradient as stop_gradient
 from fnn.autodiff.transforms import value_and_grad as value_and_grad

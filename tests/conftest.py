@@ -8,7 +8,7 @@ import os
 # Before NumPy is imported: workers share the cores, and BLAS threads of their own would get in each other's way.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from hypothesis import HealthCheck, settings  # noqa: E402
+from hypothesis import HealthCheck, settings
 
 settings.register_profile(
     "quick",

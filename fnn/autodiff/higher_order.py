@@ -20,6 +20,7 @@ from fnn.tree.structure import PyTree, difference, take_apart
 
 P = TypeVar("P", bound=PyTree)
 Q = TypeVar("Q", bound=PyTree)
+X = TypeVar("X", bound="Array | Scalar")
 Rest = ParamSpec("Rest")
 
 
@@ -88,7 +89,7 @@ def _check_array(name: str, what: str, x: Any) -> None:
         )
 
 
-def jacobian(f: Callable[Concatenate[Array, Rest], Array | Scalar], /) -> Callable[Concatenate[Array, Rest], Array]:
+def jacobian(f: Callable[Concatenate[X, Rest], Array | Scalar], /) -> Callable[Concatenate[X, Rest], Array]:
     """A function that gives the Jacobian of f by its first argument: d f(x)[i...] / d x[j...], of shape [i..., j...].
 
     f maps one floating array to one floating array; for trees see `fnn.tree.ravel`. It runs backwards once for each
@@ -128,7 +129,7 @@ def _basis(x: Value) -> list[Value]:
     return list(np.eye(x.size, dtype=x.dtype).reshape(x.size, *x.shape))
 
 
-def hessian(f: Callable[Concatenate[Array, Rest], Scalar], /) -> Callable[Concatenate[Array, Rest], Array]:
+def hessian(f: Callable[Concatenate[X, Rest], Scalar], /) -> Callable[Concatenate[X, Rest], Array]:
     """A function that gives the Hessian of a scalar f by its first argument, of shape [i..., j...], symmetric.
 
     >>> def f(x: Array) -> Scalar:

@@ -9,7 +9,7 @@ from typing import Any, Concatenate, Literal, NamedTuple, ParamSpec, TypeVar, ov
 import numpy as np
 
 from fnn.arrays import SameRankOrScalar, Scalar, Value, describe, frozen, read_only
-from fnn.autodiff import elementwise, linear_algebra, reductions, shape  # noqa: F401 (importing registers their rules)
+from fnn.autodiff import debug, elementwise, linear_algebra, reductions, shape  # noqa: F401 (importing registers their rules)
 from fnn.autodiff.tape import Tape
 from fnn.autodiff.tracer import Tracer, value_of
 from fnn.tree.operations import check_floating, paths, show
@@ -61,10 +61,63 @@ def differentiate(
         _refuse_loss(name, loss)
     parts: list[Value | None] = [None] * len(leaves)
     if on_tape:
-        parts = tape.backward({loss.index: value.dtype.type(1)}, len(leaves))
+        one = value.dtype.type(1)
+
+        def again(inputs: list[Tracer]) -> list[Value]:
+            out = f(structure.unflatten(inputs), *args, **kwargs)
+            return [out[0] if has_aux else out]
+
+        parts = _backward(tape, {loss.index: one}, again, structure, leaves, [value], [one])
     if isinstance(value, np.ndarray):
         value = value[()]
     return Gradient(value, aux, parts, tape)
+
+
+def _backward(
+    tape: Tape,
+    seeds: dict[int, Value],
+    again: Callable[[list[Tracer]], list[Value]],
+    structure: Structure[Any],
+    leaves: list[Value],
+    values: list[Value],
+    cotangents: list[Value | None],
+) -> list[Value | None]:
+    """The tape backwards. `again` runs the function once more, to find the line where something went wrong."""
+    try:
+        parts = tape.backward(seeds, len(leaves))
+    except Exception as error:
+        found = debug.replay(again, leaves, _paths_of(structure, leaves), cotangents, only_errors=True)
+        for note in getattr(found, "__notes__", ()):
+            error.add_note(note)
+        raise
+    if debug.is_active() and not debug.all_finite([*values, *parts]):
+        found = debug.replay(again, leaves, _paths_of(structure, leaves), cotangents)
+        raise found or FloatingPointError("a result is not finite, though every operation on the way is")
+    return parts
+
+
+def _paths_of(structure: Structure[Any], leaves: list[Value]) -> list[str]:
+    return [path for path, _ in paths(structure.unflatten(leaves))]
+
+
+def watch(f: Callable[[P], Q], primal: P, /) -> Q:
+    """f(primal); inside of `debug_nans`, an error that names the operation where the result is not finite."""
+    result = f(primal)
+    if debug.is_active() and not debug.all_finite(take_apart(result)[0]):
+        leaves, structure = take_apart(primal)
+        floating = [i for i, leaf in enumerate(leaves) if leaf.dtype.kind == "f"]
+
+        def again(inputs: list[Tracer]) -> list[Value]:
+            whole = list(leaves)
+            for i, tracer in zip(floating, inputs, strict=True):
+                whole[i] = tracer
+            f(structure.unflatten(whole))
+            return []
+
+        names = _paths_of(structure, leaves)
+        found = debug.replay(again, [leaves[i] for i in floating], [names[i] for i in floating], [])
+        raise found or FloatingPointError("a result is not finite, though every operation on the way is")
+    return result
 
 
 def _refuse_loss(name: str, loss: object) -> None:
@@ -223,6 +276,13 @@ def vjp(f: Callable[[P], Q], primal: P, /) -> tuple[Q, Callable[[Q], P]]:
         tape.close()
     outs, out_structure = take_apart(result)
 
+    def again(inputs: list[Tracer]) -> list[Value]:
+        return take_apart(f(structure.unflatten(inputs)))[0]
+
+    if debug.is_active() and not debug.all_finite(outs):
+        found = debug.replay(again, leaves, _paths_of(structure, leaves), [None] * len(outs))
+        raise found or FloatingPointError("a result is not finite, though every operation on the way is")
+
     def pullback(cotangent: Q, /) -> P:
         given = out_structure.leaves_of(cotangent)
         if given is None:
@@ -236,7 +296,8 @@ def vjp(f: Callable[[P], Q], primal: P, /) -> tuple[Q, Callable[[Q], P]]:
             if out.__class__ is Tracer and out.tape is tape:
                 part = frozen(g if g.dtype == out.dtype else g.astype(out.dtype))  # the identity gives it back as it is
                 seeds[out.index] = seeds[out.index] + part if out.index in seeds else part
-        grads: P = structure.unflatten(fill(leaves, tape.backward(seeds, len(leaves))))
+        parts = _backward(tape, seeds, again, structure, leaves, [], list(given))
+        grads: P = structure.unflatten(fill(leaves, parts))
         return grads
 
     value = out_structure.unflatten([_leave(o) if o.__class__ is Tracer and o.tape is tape else o for o in outs])

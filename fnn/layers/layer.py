@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar, TypeVarTuple, overload
 
 from fnn.arrays import Array, Array2
+from fnn.autodiff.transforms import watch
 from fnn.mode import EVAL, Mode
 from fnn.random import Key
 from fnn.tree import freeze
@@ -76,7 +77,10 @@ def forward(layer: Layer[In, Out, P, S], params: P, state: S, x: In, mode: Mode 
     >>> y.shape
     (4, 3)
     """
-    return layer.forward(params, state, x, mode)
+    def run(given: dict[str, Any]) -> tuple[Out, S]:
+        return layer.forward(given["params"], state, given["x"], mode)
+
+    return watch(run, {"params": params, "x": x})
 
 
 class Composable:

@@ -9,8 +9,8 @@ import numpy as np
 
 from fnn.arrays import Array2, Scalar, Value
 from fnn.autodiff.transforms import detach, differentiate
-from fnn.layers.layer import Layer
-from fnn.mode import EVAL, Mode, Train
+from fnn.layers.layer import Layer, forward
+from fnn.mode import Mode, Train
 from fnn.optim.optimizer import Optimizer, apply_flat
 from fnn.training.train_state import P, S, TrainState
 
@@ -106,10 +106,10 @@ def supervised(model: Any, criterion: Any, /) -> Any:
     >>> import fnn
     >>> step = fnn.train_step(fnn.supervised(fnn.Dense(2, 1), fnn.mse), fnn.Adam(1e-3))
     """
-    forward = model.forward
+    run = model.forward
 
     def loss(params: Any, state: Any, mode: Mode, x: Any, target: Any, /) -> Any:
-        prediction, state = forward(params, state, x, mode)
+        prediction, state = run(params, state, x, mode)
         return criterion(prediction, target), state
 
     return loss
@@ -124,12 +124,12 @@ def predict(model: Layer[In, Out, P, S], params: P, state: S, x: In, /, *, batch
     (5, 3)
     """
     if batch_size is None:
-        return model.forward(params, state, x, EVAL)[0]
+        return forward(model, params, state, x)[0]
     if batch_size < 1:
         raise ValueError(f"predict: batch_size is {batch_size}, expected at least 1")
     rows: Any = x
     parts: Any = [
-        model.forward(params, state, rows[i : i + batch_size], EVAL)[0] for i in range(0, max(len(rows), 1), batch_size)
+        forward(model, params, state, rows[i : i + batch_size])[0] for i in range(0, max(len(rows), 1), batch_size)
     ]
     joined: Any = np.concatenate(parts)
     return joined  # type: ignore[no-any-return]  # pieces of an Out joined are an Out
