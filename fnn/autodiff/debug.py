@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from fnn.arrays import Value, describe
-from fnn.autodiff.tape import Pull, Tape
+from fnn.autodiff.tape import Node, Pull, Tape
 from fnn.autodiff.tracer import Tracer, value_of
 
 _active: ContextVar[bool] = ContextVar("fnn.debug_nans", default=False)
@@ -81,12 +81,12 @@ class Watcher(Tape):
                 raise FloatingPointError(f"{path} holds {_first(value)}, before any operation")
         return super().variables(values)
 
-    def record(self, value: Value, parents: Sequence[int], pull: Pull | None) -> Tracer:
+    def record(self, value: Value, parents: Sequence[int], pull: Pull, saved: tuple[Any, ...] = ()) -> Tracer:
         """As of a Tape."""
         tell = self._teller(parents)
         if not self.only_errors and not all_finite([value]):
             raise FloatingPointError(tell("{} gave " + _first(value)))
-        return super().record(value, parents, pull and self._watched(pull, tell))
+        return super().record(value, parents, self._watched(pull, tell), saved)
 
     def record_several(self, values: Sequence[Value], parents: Sequence[int], pull: Pull) -> list[Tracer]:
         """As of a Tape."""
@@ -102,9 +102,9 @@ class Watcher(Tape):
         return lambda what: f"{what.format(name)}, from {shapes}, {place}; it depends on {names}"
 
     def _watched(self, pull: Pull, tell: Callable[[str], str]) -> Pull:
-        def watched(g: Value) -> Sequence[Value | None]:
+        def watched(g: Value, *saved: Any) -> Sequence[Value | None]:
             try:
-                parts = list(pull(g))
+                parts = list(pull(g, *saved))
             except Exception as error:
                 if not getattr(error, "__notes__", None):
                     error.add_note(tell("in the backward pass of {}"))
@@ -117,9 +117,9 @@ class Watcher(Tape):
         return watched
 
 
-def _describe_node(node: tuple[Any, ...]) -> str:
+def _describe_node(node: Node) -> str:
     """dtype and shape of a node of the tape."""
-    shape, dtype, _, _ = node
+    shape, dtype, _, _, _ = node
     return "several results" if shape is None else describe(np.broadcast_to(np.zeros((), dtype), shape))
 
 

@@ -41,37 +41,58 @@ def elementary(function: Callable[..., Value], *rules: Callable[..., Value]) -> 
     return _variadic(function, rules)
 
 
+# What follows is the hot path of every `grad`: an operation that has no options skips the unpacking of them, and values
+# are plain arrays far more often than they are tracers of an outer tape.
+
+
 def _unary(function: Callable[..., Value], rule: Callable[..., Value]) -> Callable[..., Value]:
+    def pull(g: Value, *saved: Any) -> Sequence[Value]:
+        return (rule(g, *saved),)
+
     def op(x: Value, *args: Any, **options: Any) -> Value:
         if x.__class__ is not Tracer:
             return function(x, *args, **options)
         v = x.value
-        y = op(v, *args, **options)
-        return x.tape.record(y, (x.index,), lambda g: (rule(g, y, v, *args, **options),))
+        if args or options:
+            y = op(v, *args, **options)
+            return x.tape.record(y, (x.index,), lambda g: (rule(g, y, v, *args, **options),))
+        y = op(v) if v.__class__ is Tracer else function(v)
+        return x.tape.record(y, (x.index,), pull, (y, v))
 
     return op
 
 
 def _binary(function: Callable[..., Value], rule_a: Callable[..., Value], rule_b: Callable[..., Value]) -> Callable[..., Value]:
+    def pull_a(g: Value, options: dict[str, Any], *saved: Value) -> Sequence[Value]:
+        return (rule_a(g, *saved, **options),)
+
+    def pull_b(g: Value, options: dict[str, Any], *saved: Value) -> Sequence[Value]:
+        return (rule_b(g, *saved, **options),)
+
+    def pull_both(g: Value, options: dict[str, Any], *saved: Value) -> Sequence[Value]:
+        return rule_a(g, *saved, **options), rule_b(g, *saved, **options)
+
     def op(a: Value, b: Value, **options: Any) -> Value:
+        tape: Any
         tape_a = a.tape if a.__class__ is Tracer else None
         tape_b = b.tape if b.__class__ is Tracer else None
         if tape_a is tape_b:
             if tape_a is None:
                 return function(a, b, **options)
-            x, z = a.value, b.value
-            y = op(x, z, **options)
-            return tape_a.record(
-                y, (a.index, b.index), lambda g: (rule_a(g, y, x, z, **options), rule_b(g, y, x, z, **options))
-            )
+            tape, pull = tape_a, pull_both
+            parents: Sequence[int] = (a.index, b.index)
+            a, b = a.value, b.value
         # Only one of the two is on the latest tape; to it the other is a constant.
-        if tape_b is None or (tape_a is not None and tape_a.birth > tape_b.birth):
-            x = a.value
-            y = op(x, b, **options)
-            return a.tape.record(y, (a.index,), lambda g: (rule_a(g, y, x, b, **options),))
-        z = b.value
-        y = op(a, z, **options)
-        return b.tape.record(y, (b.index,), lambda g: (rule_b(g, y, a, z, **options),))
+        elif tape_b is None or (tape_a is not None and tape_a.birth > tape_b.birth):
+            tape, pull = tape_a, pull_a
+            parents = (a.index,)
+            a = a.value
+        else:
+            tape, pull = tape_b, pull_b
+            parents = (b.index,)
+            b = b.value
+        y = op(a, b, **options) if a.__class__ is Tracer or b.__class__ is Tracer else function(a, b, **options)
+        return tape.record(y, parents, pull, (options, y, a, b))
 
     return op
 
@@ -124,33 +145,40 @@ def fused(
     With has_aux, kernel gives (y, aux, pull) and reference (y, aux); aux is passed on as it is, without gradient.
     """
 
+    def pull_wanted(
+        g: Value, pull: Callable[..., Sequence[Value]], wanted: Sequence[bool], args: Sequence[Value], options: dict[str, Any]
+    ) -> Sequence[Value | None]:
+        if g.__class__ is not Tracer:
+            parts = pull(g, wanted)
+            return parts if all(wanted) else [part for part, want in zip(parts, wanted, strict=True) if want]
+        # The cotangent is being differentiated: the reference on a tape of its own, walked backwards with it.
+        tape = Tape()
+        inputs = tape.variables([a for a, want in zip(args, wanted, strict=False) if want])
+        rest = iter(inputs)
+        out = reference(*[next(rest) if k < n and wanted[k] else a for k, a in enumerate(args)], **options)
+        tape.close()
+        return tape.backward({(out[0] if has_aux else out).index: g}, len(inputs))
+
     def make(kernel: Callable[..., Any]) -> Callable[..., Any]:
         def op(*args: Value, **options: Any) -> Any:
-            tape = latest_tape(args[:n])
-            if tape is None:
-                made = kernel(*args, **options)
-                return (made[0], made[1]) if has_aux else made[0]
+            tape = None
             inside = list(args)
             wanted = [False] * n
             parents = []
             for k, a in enumerate(args):
                 if a.__class__ is Tracer:
-                    if k >= n or a.tape is not tape or a.value.__class__ is Tracer:
+                    v = a.value
+                    if k >= n or v.__class__ is Tracer or (tape is not None and a.tape is not tape):
                         return reference(*args, **options)
-                    inside[k] = a.value
+                    tape = a.tape
+                    inside[k] = v
                     wanted[k] = True
                     parents.append(a.index)
             made = kernel(*inside, **options)
-            y, pull = made[0], made[-1]
-            everything = len(parents) == n
-
-            def pull_wanted(g: Value) -> Sequence[Value | None]:
-                if g.__class__ is Tracer:
-                    return _pull_reference(g, wanted, lambda *a: reference(*a, **options), inside, has_aux=has_aux)
-                parts = pull(g, wanted)
-                return parts if everything else [part for part, want in zip(parts, wanted, strict=True) if want]
-
-            traced = tape.record(y, parents, pull_wanted)
+            if tape is None:
+                return (made[0], made[1]) if has_aux else made[0]
+            saved = (made[-1], tuple(wanted), tuple(inside), options)
+            traced = tape.record(made[0], tuple(parents), pull_wanted, saved)
             return (traced, made[1]) if has_aux else traced
 
         op.kernel = kernel  # type: ignore[attr-defined]  # for tests and for the planned step, which share the kernels
@@ -158,20 +186,6 @@ def fused(
         return op
 
     return make
-
-
-def _pull_reference(
-    g: Value, wanted: Sequence[bool], reference: Callable[..., Value], args: Sequence[Value], *, has_aux: bool
-) -> Sequence[Value | None]:
-    """The pull of a fused operation for a cotangent that is itself being differentiated."""
-    tape = Tape()
-    inputs = tape.variables([a for a, want in zip(args, wanted, strict=False) if want])
-    rest = iter(inputs)
-    traced = [next(rest) if k < len(wanted) and wanted[k] else a for k, a in enumerate(args)]
-    out = reference(*traced)
-    y = out[0] if has_aux else out
-    tape.close()
-    return tape.backward({y.index: g}, len(inputs))
 
 
 def latest_tape(args: Sequence[Value]) -> Tape | None:

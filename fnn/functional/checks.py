@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from fnn.arrays import Traced, Value, describe
+from fnn.autodiff.tracer import value_of
 
 
 def check_array(name: str, what: str, x: Value) -> None:
     """TypeError unless x is a floating array (or is being differentiated)."""
-    if not isinstance(x, (np.ndarray, Traced, np.generic)):
+    if x.__class__ is not np.ndarray and not isinstance(x, (np.ndarray, Traced, np.generic)):
         raise TypeError(
             f"{name}: {what} is a {type(x).__name__}, expected a floating array; write np.asarray({what}, np.float32)"
         )
@@ -31,6 +32,7 @@ def check_not_wider(name: str, what: str, x: Value, reference_name: str, referen
 
 def check_same_shape(name: str, prediction: Value, target: Value) -> None:
     """ValueError where prediction and target differ in shape or are empty, TypeError where they are not floating."""
+    prediction, target = value_of(prediction), value_of(target)
     check_array(name, "prediction", prediction)
     check_array(name, "target", target)
     if prediction.shape != target.shape:

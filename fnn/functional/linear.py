@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from fnn.arrays import Array1, Array2, Tokens, Value, total
 from fnn.autodiff.primitive import fused
+from fnn.autodiff.tracer import value_of
 from fnn.functional.checks import check_array, check_not_wider
 from fnn.initializers import Initializer, he_normal, zeros
 from fnn.random import Key
@@ -66,7 +67,7 @@ def _affine(x: Value, weight: Value, *bias: Value) -> tuple[Value, Callable[[Val
         g = g.reshape(y.shape)
         dx = (g @ weight.T).reshape(x.shape) if wanted[0] else None
         dw = rows.T @ g if wanted[1] else None
-        return (dx, dw, total(g, 0)) if bias else (dx, dw)
+        return (dx, dw, total(g, 0) if wanted[2] else None) if bias else (dx, dw)
 
     return (y if x.ndim == 2 else y.reshape(*x.shape[:-1], y.shape[-1])), pull
 
@@ -92,10 +93,12 @@ def dense(params: DenseParams | LinearParams, x: Tokens, /) -> Tokens:
     if not isinstance(params, (DenseParams, LinearParams)):
         raise TypeError(f"dense: params is {params!r}, expected DenseParams or LinearParams; are params and state swapped?")
     weight: Value = params.weight
-    check_array("dense", "x", x)
-    if x.shape[-1:] != weight.shape[:1] or x.ndim not in (2, 3):
-        _refuse_shape(x, weight)
-    check_not_wider("dense", "x", x, "weight", weight)
+    v, w = value_of(x), value_of(weight)
+    check_array("dense", "x", v)
+    if v.ndim not in (2, 3) or v.shape[-1] != w.shape[0]:
+        _refuse_shape(v, w)
+    if v.dtype is not w.dtype:
+        check_not_wider("dense", "x", v, "weight", w)
     y: Tokens = _affine_op(x, weight, params.bias) if isinstance(params, DenseParams) else _linear_op(x, weight)
     return y
 

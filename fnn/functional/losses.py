@@ -13,6 +13,7 @@ import numpy as np
 
 from fnn.arrays import Array, Ints, SameRank, Scalar, Traced, Value, describe, largest, total
 from fnn.autodiff.primitive import fused
+from fnn.autodiff.tracer import value_of
 from fnn.functional.activations import log_softmax
 from fnn.functional.checks import check_array, check_not_empty, check_not_wider, check_same_shape
 
@@ -254,14 +255,14 @@ def cross_entropy(logits: Array, target: Array | Ints, /, *, label_smoothing: fl
         raise ValueError(f"cross_entropy: label_smoothing is {label_smoothing}, expected a number in [0, 1]")
     x: Value = logits
     q: Value = target
-    check_array("cross_entropy", "logits", x)
+    check_array("cross_entropy", "logits", value_of(x))
     if isinstance(q, (np.ndarray, Traced)) and q.dtype.kind == "f" and q.shape != x.shape[:-1]:
         if q.shape != x.shape:
             raise ValueError(f"cross_entropy: logits have shape {x.shape} but the probabilities have {q.shape}")
         check_not_wider("cross_entropy", "target", q, "logits", x)
         check_not_empty("cross_entropy", x)
         return _cross_entropy_probabilities(x, q, smoothing=label_smoothing)  # type: ignore[no-any-return]  # a Value is untyped
-    check_labels("cross_entropy", x, q)
+    check_labels("cross_entropy", value_of(x), q)
     return _cross_entropy_labels(x, q, smoothing=label_smoothing)  # type: ignore[no-any-return]  # a Value is untyped
 
 
