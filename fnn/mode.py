@@ -65,3 +65,9 @@ class Eval:
 
 Mode: TypeAlias = Train | Eval
 EVAL = Eval()
+
+
+def check_mode(name: str, mode: object) -> None:
+    """TypeError unless this is a mode: the usual mistakes are a bool and the class."""
+    if not isinstance(mode, (Train, Eval)):
+        raise TypeError(f"{name}: the mode is {mode!r}, expected fnn.EVAL or fnn.Train(key)")

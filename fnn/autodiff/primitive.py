@@ -45,6 +45,9 @@ def elementary(function: Callable[..., Value], *rules: Callable[..., Value]) -> 
 # are plain arrays far more often than they are tracers of an outer tape.
 
 
+_SEQUENCES = frozenset([list, tuple])
+
+
 def _unary(function: Callable[..., Value], rule: Callable[..., Value]) -> Callable[..., Value]:
     def pull(g: Value, *saved: Any) -> Sequence[Value]:
         return (rule(g, *saved),)
@@ -91,6 +94,8 @@ def _binary(function: Callable[..., Value], rule_a: Callable[..., Value], rule_b
             tape, pull = tape_b, pull_b
             parents = (b.index,)
             b = b.value
+        if a.__class__ in _SEQUENCES or b.__class__ in _SEQUENCES:  # NumPy takes lists of numbers; rules take arrays
+            a, b = (np.asarray(c) if c.__class__ in _SEQUENCES else c for c in (a, b))
         y = op(a, b, **options) if a.__class__ is Tracer or b.__class__ is Tracer else function(a, b, **options)
         return tape.record(y, parents, pull, (options, y, a, b))
 

@@ -60,10 +60,7 @@ class Tape:
                 "numbers have a gradient here (no complex numbers, no arrays of objects)"
             )
         if not self.open:
-            raise RuntimeError(
-                "fnn: an array from inside a function that was being differentiated is used after that function ended. "
-                "Return what you need as aux (has_aux=True), or take its value with fnn.stop_gradient before keeping it."
-            )
+            self.check_open()
         nodes = self.nodes
         tracer = Tracer(value, self, len(nodes))
         nodes.append((value.shape, dtype, parents, pull, saved))
@@ -81,6 +78,14 @@ class Tape:
 
         self.nodes.append((None, len(values), parents, pull_all, ()))
         return [self.record(value, (first,), _hand_over, (k,)) for k, value in enumerate(values)]
+
+    def check_open(self) -> None:
+        """RuntimeError where the function that this tape belongs to has ended."""
+        if not self.open:
+            raise RuntimeError(
+                "fnn: an array from inside a function that was being differentiated is used after that function ended. "
+                "Return what you need as aux (has_aux=True), or take its value with fnn.stop_gradient before keeping it."
+            )
 
     def close(self) -> None:
         """No more operations: a tracer that outlives its function fails when it is used."""

@@ -50,7 +50,7 @@ _leaky_relu = elementary(
 def leaky_relu(x: SameRank, /, slope: float = 0.01) -> SameRank:
     """x where x > 0, slope * x elsewhere. The slope at 0 is `slope`."""
     check_array("leaky_relu", "x", x)
-    return _leaky_relu(x, slope)  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
+    return _leaky_relu(x, float(slope))  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
 
 
 def _sigmoid_forward(x: Value) -> Value:
@@ -96,7 +96,7 @@ _elu = elementary(
 def elu(x: SameRank, /, alpha: float = 1.0) -> SameRank:
     """x where x > 0, alpha * (exp(x) - 1) elsewhere (Clevert et al. 2016)."""
     check_array("elu", "x", x)
-    return _elu(x, alpha)  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
+    return _elu(x, float(alpha))  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
 
 
 def selu(x: SameRank, /) -> SameRank:

@@ -48,3 +48,16 @@ def check_not_empty(name: str, x: Value) -> None:
     """ValueError for a batch without an element: its mean does not exist."""
     if x.size == 0:
         raise ValueError(f"{name}: the batch is empty (shape {x.shape}); its mean does not exist")
+
+
+def check_number(name: str, what: str, value: object) -> None:
+    """TypeError unless a hyper-parameter is a real number."""
+    if not isinstance(value, (int, float, np.floating, np.integer)):
+        raise TypeError(f"{name}: {what} is {value!r}, a {type(value).__name__}, expected a number")
+
+
+def check_range(name: str, what: str, value: float, low: float = 0, high: float = 1) -> None:
+    """TypeError unless a hyper-parameter is a number, ValueError unless low <= value <= high."""
+    check_number(name, what, value)
+    if not low <= value <= high:
+        raise ValueError(f"{name}: {what} is {value}, expected a number in [{low}, {high}]")

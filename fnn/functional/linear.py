@@ -95,11 +95,20 @@ def dense(params: DenseParams | LinearParams, x: Tokens, /) -> Tokens:
     weight: Value = params.weight
     v, w = value_of(x), value_of(weight)
     check_array("dense", "x", v)
+    check_array("dense", "weight", w)
+    if w.ndim != 2:
+        raise ValueError(f"dense: weight has shape {w.shape}, expected [in_features, out_features]")
     if v.ndim not in (2, 3) or v.shape[-1] != w.shape[0]:
         _refuse_shape(v, w)
     if v.dtype is not w.dtype:
         check_not_wider("dense", "x", v, "weight", w)
-    y: Tokens = _affine_op(x, weight, params.bias) if isinstance(params, DenseParams) else _linear_op(x, weight)
+    y: Tokens
+    if isinstance(params, LinearParams):
+        y = _linear_op(x, weight)
+        return y
+    if params.bias.shape != w.shape[1:]:
+        raise ValueError(f"dense: bias has shape {params.bias.shape} but weight is {w.shape}: bias must be ({w.shape[1]},)")
+    y = _affine_op(x, weight, params.bias)
     return y
 
 

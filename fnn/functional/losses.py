@@ -15,7 +15,7 @@ from fnn.arrays import Array, Ints, SameRank, Scalar, Traced, Value, describe, l
 from fnn.autodiff.primitive import fused
 from fnn.autodiff.tracer import value_of
 from fnn.functional.activations import log_softmax
-from fnn.functional.checks import check_array, check_not_empty, check_not_wider, check_same_shape
+from fnn.functional.checks import check_array, check_not_empty, check_not_wider, check_range, check_same_shape
 
 _Pull: TypeAlias = Callable[[Value, Sequence[bool]], Sequence[Value]]
 
@@ -104,7 +104,7 @@ def huber(prediction: SameRank, target: SameRank, /, *, delta: float = 1.0) -> S
     if not delta > 0:
         raise ValueError(f"huber: delta is {delta}, expected a positive number")
     check_same_shape("huber", prediction, target)
-    return _huber(prediction, target, delta=delta)  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
+    return _huber(prediction, target, delta=float(delta))  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
 
 
 def _bce_reference(p: Value, t: Value, *, eps: float) -> Value:
@@ -139,8 +139,9 @@ def bce(probability: SameRank, target: SameRank, /, *, eps: float = 1e-7) -> Sca
     >>> bce(np.array([0.5, 0.25]), np.array([1.0, 0.0])).round(4)
     np.float64(0.4904)
     """
+    check_range("bce", "eps", eps, 0, 0.5)
     check_same_shape("bce", probability, target)
-    return _bce(probability, target, eps=eps)  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
+    return _bce(probability, target, eps=float(eps))  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
 
 
 # With p = s(z): -(t log p + (1 - t) log(1 - p)) = log(1 + e^z) - t z = max(z, 0) + log(1 + e^-|z|) - t z;
@@ -251,8 +252,7 @@ def cross_entropy(logits: Array, target: Array | Ints, /, *, label_smoothing: fl
     >>> cross_entropy(logits, np.array([[1.0, 0.0], [0.0, 1.0]])).round(4)
     np.float64(0.3466)
     """
-    if not 0 <= label_smoothing <= 1:
-        raise ValueError(f"cross_entropy: label_smoothing is {label_smoothing}, expected a number in [0, 1]")
+    check_range("cross_entropy", "label_smoothing", label_smoothing)
     x: Value = logits
     q: Value = target
     check_array("cross_entropy", "logits", value_of(x))
@@ -261,9 +261,9 @@ def cross_entropy(logits: Array, target: Array | Ints, /, *, label_smoothing: fl
             raise ValueError(f"cross_entropy: logits have shape {x.shape} but the probabilities have {q.shape}")
         check_not_wider("cross_entropy", "target", q, "logits", x)
         check_not_empty("cross_entropy", x)
-        return _cross_entropy_probabilities(x, q, smoothing=label_smoothing)  # type: ignore[no-any-return]  # a Value is untyped
+        return _cross_entropy_probabilities(x, q, smoothing=float(label_smoothing))  # type: ignore[no-any-return]  # a Value is untyped
     check_labels("cross_entropy", value_of(x), q)
-    return _cross_entropy_labels(x, q, smoothing=label_smoothing)  # type: ignore[no-any-return]  # a Value is untyped
+    return _cross_entropy_labels(x, q, smoothing=float(label_smoothing))  # type: ignore[no-any-return]  # a Value is untyped
 
 
 def check_labels(name: str, logits: Value, labels: Value) -> None:

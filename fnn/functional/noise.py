@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from fnn.arrays import SameRank, Value
-from fnn.functional.checks import check_array
-from fnn.mode import Eval, Mode, Train
+from fnn.functional.checks import check_array, check_number
+from fnn.mode import Eval, Mode, check_mode
 
 
 def check_drop_rate(name: str, drop_rate: float) -> None:
-    """ValueError unless 0 <= drop_rate < 1."""
+    """ValueError unless 0 <= drop_rate < 1, TypeError unless it is a number."""
+    check_number(name, "drop_rate", drop_rate)
     if not 0 <= drop_rate < 1:
         raise ValueError(f"{name}: drop_rate is {drop_rate}, the fraction that is dropped, expected 0 <= drop_rate < 1")
 
@@ -31,13 +32,10 @@ def dropout(x: SameRank, drop_rate: float, mode: Mode, /) -> SameRank:
     """
     check_drop_rate("dropout", drop_rate)
     check_array("dropout", "x", x)
-    if isinstance(mode, Train):
-        if drop_rate == 0:
-            return x
-        kept = mode.key.generator().random(x.shape, np.float32) >= drop_rate
-        v: Value = x
-        # the factor is made in x's dtype; the derivative is the same factor
-        return v * (kept * np.asarray(1 / (1 - drop_rate), x.dtype))  # type: ignore[no-any-return]  # a Value is untyped
-    if not isinstance(mode, Eval):
-        raise TypeError(f"dropout: the mode is {mode!r}, expected fnn.EVAL or fnn.Train(key)")
-    return x
+    check_mode("dropout", mode)
+    if isinstance(mode, Eval) or drop_rate == 0:
+        return x
+    kept = mode.key.generator().random(x.shape, np.float32) >= drop_rate
+    v: Value = x
+    # the factor is made in x's dtype; the derivative is the same factor
+    return v * (kept * np.asarray(1 / (1 - drop_rate), x.dtype))  # type: ignore[no-any-return]  # a Value is untyped

@@ -10,8 +10,8 @@ import numpy as np
 from fnn.arrays import Array1, SameRank, Value, read_only, total
 from fnn.autodiff.primitive import fused
 from fnn.autodiff.tracer import value_of
-from fnn.functional.checks import check_array, check_not_wider
-from fnn.mode import Eval, Mode, Train
+from fnn.functional.checks import check_array, check_not_wider, check_range
+from fnn.mode import Mode, Train, check_mode
 from fnn.tree import Record
 
 
@@ -116,13 +116,21 @@ def batch_norm(
     """
     if not isinstance(params, NormParams) or not isinstance(state, BatchNormState):
         raise TypeError(
-            f"batch_norm: got {params!r} and {state!r}, expected NormParams and a BatchNormState; are params and state swapped?"
+            f"batch_norm: params is {params!r} and state is {state!r}, expected NormParams and a BatchNormState; "
+            "are they swapped?"
         )
+    check_mode("batch_norm", mode)
+    check_range("batch_norm", "momentum", momentum)
+    eps = float(eps)  # a NumPy number would widen float32
     scale: Value = params.scale
     check_array("batch_norm", "x", x)
     if x.ndim < 2 or x.shape[-1:] != scale.shape:
         raise ValueError(
             f"batch_norm: x has shape {x.shape} but scale is {scale.shape}: x must be [batch, ..., {scale.shape[0]}]"
+        )
+    if state.mean.shape != scale.shape or state.var.shape != scale.shape:
+        raise ValueError(
+            f"batch_norm: the state's mean {state.mean.shape} and var {state.var.shape} must have the shape of scale, {scale.shape}"
         )
     check_not_wider("batch_norm", "x", x, "scale", scale)
     v: Value = x
@@ -134,8 +142,6 @@ def batch_norm(
             )
         y, (mean, var) = _batch_norm(v, scale, params.shift, eps=eps)
         return y, BatchNormState(_move(state.mean, mean, momentum), _move(state.var, var, momentum))
-    if not isinstance(mode, Eval):
-        raise TypeError(f"batch_norm: the mode is {mode!r}, expected fnn.EVAL or fnn.Train(key)")
     return (v - state.mean) * (scale / np.sqrt(state.var + eps)) + params.shift, state
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from fnn.arrays import Array, Array1, Array2, Array3, Scalar, Value
 from fnn.autodiff.primitive import shape_of
-from fnn.layers.layer import Chain, Composable, In, Layer, Out, P, S, join
+from fnn.layers.layer import Chain, Composable, In, Layer, Out, P, S, check_layer, join
 from fnn.mode import Mode
 from fnn.random import Key
 
@@ -66,6 +66,7 @@ def residual(body: Layer[InSameAsOut, InSameAsOut, P, S], /) -> Residual[InSameA
     >>> fnn.init(block, fnn.key(0))[0]
     (DenseParams(weight=f32[8,8], bias=f32[8]), None)
     """
+    check_layer("residual", body)
     return Residual(body)
 
 
@@ -117,6 +118,7 @@ def stack(first: Any, /, *rest: Any, **options: Any) -> Any:
         return np.stack(first, *rest, **options)
     if first < 1:
         raise ValueError(f"stack: n is {first}, expected at least 1")
+    check_layer("stack", *rest)
     return Stack(first, *rest)
 
 

@@ -8,8 +8,8 @@ from typing import Any, Generic, Protocol, TypeVar, TypeVarTuple, overload
 
 from fnn.arrays import Array, Array2
 from fnn.autodiff.transforms import watch
-from fnn.mode import EVAL, Mode
-from fnn.random import Key
+from fnn.mode import EVAL, Mode, check_mode
+from fnn.random import Key, check_key
 from fnn.tree import freeze
 
 # Checkers print these names in their messages.
@@ -64,6 +64,8 @@ def init(layer: HasInit[P, S], key: Key, /) -> tuple[P, S]:
     >>> state
     (None, BatchNormState(mean=f32[3], var=f32[3]))
     """
+    check_layer("init", layer)
+    check_key("init", key)
     return freeze(layer.init(key))
 
 
@@ -77,6 +79,9 @@ def forward(layer: Layer[In, Out, P, S], params: P, state: S, x: In, mode: Mode 
     >>> y.shape
     (4, 3)
     """
+    check_layer("forward", layer)
+    check_mode("forward", mode)
+
     def run(given: dict[str, Any]) -> tuple[Out, S]:
         return layer.forward(given["params"], state, given["x"], mode)
 
@@ -174,6 +179,7 @@ class Chain(Generic[In, Out, P, S]):
         ps: Any = params
         ss: Any = state
         self._check(ps, ss)
+        check_mode("chain", mode)
         layers: tuple[Any, ...] = self.layers
         y: Any = x
         new = []
@@ -225,9 +231,19 @@ def join(*parts: Any) -> Chain[Any, Any, Any, Any]:
 
 
 def _as_layer(part: Any) -> Any:
-    if callable(getattr(part, "init", None)) and callable(getattr(part, "forward", None)) and not isinstance(part, type):
+    if not callable(part) or isinstance(part, type) or _is_layer(part):
+        check_layer(">>", part, "neither a layer (init and forward) nor a function of one array")
         return part
-    if not callable(part) or isinstance(part, type):
-        hint = f"; make one with {part.__name__}(...)" if isinstance(part, type) else ""
-        raise TypeError(f">>: {part!r} is neither a layer (init and forward) nor a function of one array{hint}")
     return Function(part)
+
+
+def _is_layer(part: Any) -> bool:
+    return callable(getattr(part, "init", None)) and callable(getattr(part, "forward", None))
+
+
+def check_layer(name: str, part: Any, problem: str = "not a layer (init and forward)") -> None:
+    """TypeError unless this is a layer: the usual mistakes are the class, and a plain function."""
+    if not _is_layer(part) or isinstance(part, type):
+        hint = f"; make one with {part.__name__}(...)" if isinstance(part, type) else ""
+        hint = hint or ("; write fnn.Function(f)" if callable(part) else "")
+        raise TypeError(f"{name}: {getattr(part, '__name__', repr(part))} is {problem}{hint}")

@@ -11,9 +11,9 @@ from fnn.arrays import Array1
 from fnn.optim.optimizer import Optimizer, Segments, Slots, check_hyper
 
 
-def _adam(
-    grads: Array1, slots: Slots, step: int, learning_rate: float, b1: float, b2: float, eps: float
-) -> tuple[Array1, Slots]:
+def _adam(spec: Adam | AdamW, grads: Array1, slots: Slots, step: int) -> tuple[Array1, Slots]:
+    # as Python numbers: NumPy's would widen float32
+    learning_rate, b1, b2, eps = float(spec.learning_rate), float(spec.b1), float(spec.b2), float(spec.eps)
     # With t = step + 1, c1 = 1 - b1^t, c2 = 1 - b2^t:
     #   -lr (mu / c1) / (sqrt(nu / c2) + eps) = -(lr sqrt(c2) / c1) mu / (sqrt(nu) + eps sqrt(c2)),
     # which divides vectors once.
@@ -80,7 +80,7 @@ class Adam(Optimizer):
         self, grads: Array1, slots: Slots, params: Array1, step: int, segments: Segments, /
     ) -> tuple[Array1, Slots]:
         """See the class."""
-        return _adam(grads, slots, step, self.learning_rate, self.b1, self.b2, self.eps)
+        return _adam(self, grads, slots, step)
 
 
 @dataclass(frozen=True)
@@ -116,6 +116,6 @@ class AdamW(Optimizer):
         self, grads: Array1, slots: Slots, params: Array1, step: int, segments: Segments, /
     ) -> tuple[Array1, Slots]:
         """See the class."""
-        delta, slots = _adam(grads, slots, step, self.learning_rate, self.b1, self.b2, self.eps)
-        delta -= params * (self.learning_rate * self.weight_decay)
+        delta, slots = _adam(self, grads, slots, step)
+        delta -= params * float(self.learning_rate * self.weight_decay)
         return delta, slots

@@ -15,10 +15,12 @@ from typing import Any, Generic, TypeAlias
 import numpy as np
 
 from fnn.arrays import Array1, Value, read_only
+from fnn.functional.checks import check_number
 from fnn.tree import Layout, Record, Segment, flatten
 from fnn.tree.structure import T as P
 
-Slots: TypeAlias = dict[str, Array1]
+# read-only for the checker; a dict for trees and pickle
+Slots: TypeAlias = Mapping[str, Array1]
 Segments: TypeAlias = tuple[Segment, ...]
 
 
@@ -115,6 +117,10 @@ def update(opt: Optimizer, grads: P, opt_state: OptState[P], params: P, /) -> tu
     >>> params, state.step
     ({'w': array([0.5, 1.5])}, 1)
     """
+    if not isinstance(opt_state, OptState):
+        raise TypeError(
+            f"update: the optimizer's state is a {type(opt_state).__name__}, expected an OptState: opt.init(params)"
+        )
     layout = opt_state.layout
     packed: list[Value] = [
         layout.pack(layout.leaves_of("update", what, given)) for what, given in (("grads", grads), ("params", params))
@@ -124,7 +130,8 @@ def update(opt: Optimizer, grads: P, opt_state: OptState[P], params: P, /) -> tu
 
 
 def check_hyper(name: str, what: str, value: float, low: float, high: float = float("inf")) -> None:
-    """ValueError unless low <= value < high."""
+    """ValueError unless low <= value < high, TypeError unless it is a number."""
+    check_number(name, what, value)
     if not low <= value < high:
         bound = f"in [{low}, {high})" if high != float("inf") else f"of at least {low}"
         raise ValueError(f"{name}: {what} is {value}, expected a number {bound}")

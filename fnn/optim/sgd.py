@@ -48,9 +48,11 @@ class Sgd(Optimizer):
         self, grads: Array1, slots: Slots, params: Array1, step: int, segments: Segments, /
     ) -> tuple[Array1, Slots]:
         """See the class."""
-        if not self.momentum:
-            return grads * -self.learning_rate, slots
-        v = slots["momentum"] * self.momentum
+        # as Python numbers: NumPy's would widen float32
+        learning_rate, momentum = float(self.learning_rate), float(self.momentum)
+        if not momentum:
+            return grads * -learning_rate, slots
+        v = slots["momentum"] * momentum
         v += grads
-        along = v * self.momentum + grads if self.nesterov else v
-        return along * -self.learning_rate, {"momentum": v}
+        along = v * momentum + grads if self.nesterov else v
+        return along * -learning_rate, {"momentum": v}

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 from fnn.arrays import read_only
 from fnn.layers.layer import HasInit, init
 from fnn.optim.optimizer import Optimizer, OptState
-from fnn.random import Key
+from fnn.random import Key, check_key
 from fnn.tree import PyTree, Record, flatten, freeze
 
 P = TypeVar("P", bound=PyTree)
@@ -36,6 +36,7 @@ def train_state(params: P, state: S, opt: Optimizer, key: Key, /) -> TrainState[
 
     Raises TypeError, with the path, where a parameter is not floating or their dtypes differ.
     """
+    check_key("train_state", key)
     opt_state = opt.init(params)
     layout = opt_state.layout
     vector = read_only(layout.pack(flatten(params)[0]))
@@ -50,6 +51,7 @@ def start(model: HasInit[P, S], opt: Optimizer, key: Key, /) -> TrainState[P, S]
     >>> ts.params, ts.step
     (DenseParams(weight=f32[2,3], bias=f32[3]), 0)
     """
+    check_key("start", key)
     for_params, for_training = key.split()
     params, state = init(model, for_params)
     return train_state(params, state, opt, for_training)

@@ -9,10 +9,11 @@ import numpy as np
 
 from fnn.arrays import Array2, Scalar, Value
 from fnn.autodiff.transforms import detach, differentiate
-from fnn.layers.layer import Layer, forward
+from fnn.layers.layer import Layer, check_layer, forward
 from fnn.mode import Mode, Train
 from fnn.optim.optimizer import Optimizer, apply_flat
 from fnn.training.train_state import P, S, TrainState
+from fnn.tree import show
 
 Aux = TypeVar("Aux")
 Batch = ParamSpec("Batch")
@@ -67,6 +68,11 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
 
     def step(ts: TrainState[Any, Any], /, *batch: Any, **options: Any) -> Any:
         nonlocal last
+        if not isinstance(ts, TrainState):
+            raise TypeError(
+                f"train_step: the first argument is a {type(ts).__name__}, expected a TrainState, as fnn.start or "
+                "fnn.train_state makes it"
+            )
         opt_state = ts.opt
         layout = opt_state.layout
         params, leaves, vector = last
@@ -75,6 +81,8 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
             vector = layout.pack(leaves)
         mode = Train(ts.key).fold(ts.step)
         found = differentiate("train_step", loss, layout.structure, leaves, (ts.state, mode, *batch), options, has_aux=True)
+        if has_aux and not (isinstance(found.aux, tuple) and len(found.aux) == 2):
+            raise TypeError(f"train_step: with has_aux=True the loss must return (loss, (state, aux)), got {show(found.aux)}")
         state, aux = found.aux if has_aux else (found.aux, None)
         if state is not ts.state:
             state = detach(state, found.tape, freeze=True)
@@ -106,6 +114,7 @@ def supervised(model: Any, criterion: Any, /) -> Any:
     >>> import fnn
     >>> step = fnn.train_step(fnn.supervised(fnn.Dense(2, 1), fnn.mse), fnn.Adam(1e-3))
     """
+    check_layer("supervised", model)
     run = model.forward
 
     def loss(params: Any, state: Any, mode: Mode, x: Any, target: Any, /) -> Any:
@@ -125,12 +134,12 @@ def predict(model: Layer[In, Out, P, S], params: P, state: S, x: In, /, *, batch
     """
     if batch_size is None:
         return forward(model, params, state, x)[0]
+    if not isinstance(batch_size, int):
+        raise TypeError(f"predict: batch_size is {batch_size}, a {type(batch_size).__name__}, expected an int")
     if batch_size < 1:
         raise ValueError(f"predict: batch_size is {batch_size}, expected at least 1")
     rows: Any = x
-    parts: Any = [
-        forward(model, params, state, rows[i : i + batch_size])[0] for i in range(0, max(len(rows), 1), batch_size)
-    ]
+    parts: Any = [forward(model, params, state, rows[i : i + batch_size])[0] for i in range(0, max(len(rows), 1), batch_size)]
     joined: Any = np.concatenate(parts)
     return joined  # type: ignore[no-any-return]  # pieces of an Out joined are an Out
 
