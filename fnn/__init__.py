@@ -42,6 +42,8 @@ from fnn.functional.activations import silu as silu
 from fnn.functional.activations import softmax as softmax
 from fnn.functional.activations import softplus as softplus
 from fnn.functional.activations import tanh as tanh
+from fnn.functional.indexing import add_at as add_at
+from fnn.functional.indexing import set_at as set_at
 from fnn.functional.linear import DenseParams as DenseParams
 from fnn.functional.linear import LinearParams as LinearParams
 from fnn.functional.linear import dense as dense
@@ -112,11 +114,12 @@ from fnn.training.train_step import train_step as train_step
 
 if TYPE_CHECKING:
     from fnn import datasets as datasets
+    from fnn import testing as testing
 
 __version__ = "0.1.0"
 
 # Rooms that a small net does without: loaded when they are first named, so that `import fnn` stays quick.
-_ROOMS = frozenset({"datasets"})
+_ROOMS = frozenset({"datasets", "testing"})
 
 
 def __getattr__(name: str) -> Any:

@@ -1,9 +1,8 @@
-"""The structure of the package: imports go down the floors, rooms load when they are named, docs are runnable."""
+"""The structure of the package: imports go down the floors, rooms load when they are named."""
 
 from __future__ import annotations
 
 import ast
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -26,6 +25,7 @@ FLOORS = {
     "optim": 5,
     "training": 6,
     "datasets": 7,
+    "testing": 8,
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
 
@@ -67,22 +67,6 @@ def test_numpy_is_the_only_thing_that_import_fnn_needs_and_rooms_load_when_named
 
 def test_the_version_is_that_of_the_package() -> None:
     assert f'version = "{fnn.__version__}"' in (ROOT / "pyproject.toml").read_text()
-
-
-def blocks(path: Path) -> list[tuple[str, str]]:
-    """(language, text) of the fenced blocks of a page."""
-    return re.findall(r"^```(\w*)\n(.*?)^```", path.read_text(), re.MULTILINE | re.DOTALL)
-
-
-def test_the_readme_prints_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
-    names: dict[str, object] = {}
-    expected = ""
-    for language, text in blocks(ROOT / "README.md"):
-        if language == "python":
-            exec(compile(text, "README.md", "exec", dont_inherit=True), names)
-        else:
-            expected += text
-    assert capsys.readouterr().out == expected
 
 
 def test_public_names_have_docstrings() -> None:

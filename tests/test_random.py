@@ -7,6 +7,7 @@ import dataclasses
 import math
 import os
 import pickle
+import random
 import subprocess
 import sys
 from collections.abc import Callable
@@ -231,14 +232,21 @@ def test_bits_are_the_same_in_every_process() -> None:
         assert done.stdout.strip() == repr(fingerprint())
 
 
-def test_nothing_draws_from_a_global_generator() -> None:
-    before = global_state()
-    fingerprint()
-    model = fnn.Dense(2, 4) >> fnn.Dropout(0.5) >> fnn.Dense(4, 1)
-    step = fnn.train_step(fnn.supervised(model, fnn.mse), fnn.Adam(0.1))
-    x = np.ones((4, 2), np.float32)
-    fnn.repeat(2, step, fnn.start(model, fnn.Adam(0.1), fnn.key(0)), x, x[:, :1])
-    assert global_state() == before
+def test_nothing_draws_from_or_seeds_a_global_generator() -> None:
+    saved = np.random.get_state(), random.getstate()  # noqa: NPY002 (to see that nobody uses it)
+    try:
+        np.random.seed(123456)  # noqa: NPY002 (a state that nobody else would leave)
+        random.seed(123456)
+        before = global_state()
+        fingerprint()
+        model = fnn.Dense(2, 4) >> fnn.Dropout(0.5) >> fnn.Dense(4, 1)
+        step = fnn.train_step(fnn.supervised(model, fnn.mse), fnn.Adam(0.1))
+        x = np.ones((4, 2), np.float32)
+        fnn.repeat(2, step, fnn.start(model, fnn.Adam(0.1), fnn.key(0)), x, x[:, :1])
+        assert global_state() == before
+    finally:
+        np.random.set_state(saved[0])  # noqa: NPY002 (as above)
+        random.setstate(saved[1])
 
 
 # Modes

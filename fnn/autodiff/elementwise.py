@@ -194,7 +194,7 @@ def _astype(x: Value, dtype: Value, /, *, copy: bool = True, device: None = None
 
 
 for _function in (
-    np.zeros_like, np.ones_like, np.full_like, np.empty_like, np.shape, np.ndim, np.size, np.result_type, np.isclose,
+    np.zeros_like, np.ones_like, np.empty_like, np.shape, np.ndim, np.size, np.result_type, np.isclose,
     np.allclose, np.array_equal, np.argmax, np.argmin, np.argsort, np.all, np.any, np.round, np.around, np.count_nonzero,
     np.nonzero, np.isscalar, np.can_cast, np.iscomplexobj, np.searchsorted, np.array_repr, np.array_str, np.fix,
 ):  # fmt: skip

@@ -213,6 +213,7 @@ def constant(function: Callable[..., Any]) -> Callable[..., Any]:
     def op(*args: Any, **options: Any) -> Any:
         return function(*[value_of(a) for a in args], **{name: value_of(a) for name, a in options.items()})
 
+    op.kind = "constant"  # type: ignore[attr-defined]  # for the generated table of operations
     return op
 
 

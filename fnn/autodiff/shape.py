@@ -1,23 +1,20 @@
-"""Derivative rules of what moves entries without changing them: shape, indexing and joining.
-
-Each is linear with coefficients 0 and 1, so that its backward rule is the move back.
-"""
+"""Derivative rules of what changes the shape: reshaping, the order of axes, broadcasting."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from types import EllipsisType
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from fnn.arrays import Value
-from fnn.autodiff import registry
-from fnn.autodiff.primitive import elementary, shape_of
+from fnn.autodiff.moves import array_of, moved
+from fnn.autodiff.primitive import elementary
 from fnn.autodiff.registry import implements
 from fnn.autodiff.tape import sum_to
-from fnn.autodiff.tracer import Tracer
+from fnn.autodiff.tracer import Tracer, value_of
 
+_numpy: Any = np  # untyped, because the stubs' overloads ask for literals
 _reshape = elementary(lambda x, *, shape: np.reshape(x, shape), lambda g, y, x, shape: g.reshape(x.shape))
 _transpose = elementary(
     lambda x, *, axes: np.transpose(x, axes),
@@ -26,51 +23,81 @@ _transpose = elementary(
 _broadcast_to = elementary(lambda x, *, shape: np.broadcast_to(x, shape), lambda g, y, x, shape: sum_to(g, x.shape))
 
 
+def _probe(shape: tuple[int, ...], strides: tuple[int, ...]) -> Value:
+    """A plain array of this shape and these strides that has hardly any memory: NumPy's functions tell on it what they do."""
+    return np.ndarray(shape, np.bool_, b"\0", strides=strides)
+
+
+# Reshaping
+
+
 @implements(np.reshape)
-def _np_reshape(a: Value, /, shape: Any = None, order: str = "C", *, copy: bool | None = None) -> Value:
-    if order != "C":
-        registry.refuse("np.reshape with order= other than 'C'")
-    return _reshape(a, shape=shape)
+def _np_reshape(a: Value, /, shape: Any = None, order: str = "C", *, newshape: Any = None, copy: bool | None = None) -> Value:
+    shape = newshape if shape is None else shape
+    order = _letter(a, order)
+    return _reshape(a, shape=shape) if order == "C" else moved(lambda v: _numpy.reshape(v, shape, order), a)
 
 
 @implements(np.ravel)
 def _ravel(a: Value, order: str = "C") -> Value:
-    return _np_reshape(a, -1, order)
+    order = _letter(a, order)
+    return _reshape(a, shape=-1) if order == "C" else moved(lambda v: _numpy.ravel(v, order), a)
 
 
-@implements(np.transpose, np.permute_dims)
-def _np_transpose(a: Value, axes: Sequence[int] | None = None) -> Value:
-    n = a.ndim
-    order = range(n)[::-1] if axes is None else np.lib.array_utils.normalize_axis_tuple(axes, n)
-    return _transpose(a, axes=tuple(order))
+def _letter(a: Value, order: str) -> Any:
+    """The order with "A" resolved: Fortran's where the array lies so in memory."""
+    return ("F" if value_of(a).flags.fnc else "C") if order == "A" else order
 
 
-@implements(np.swapaxes)
-def _swapaxes(a: Value, axis1: int, axis2: int) -> Value:
-    axes = list(range(a.ndim))
-    axes[axis1], axes[axis2] = axes[axis2], axes[axis1]
-    return _transpose(a, axes=tuple(axes))
+def _reshapes(function: Callable[..., Any]) -> None:
+    """Register a function of one array that reshapes it."""
+
+    def rule(a: Value, *args: Any, **kwargs: Any) -> Value:
+        return _reshape(a, shape=function(_probe(a.shape, (0,) * a.ndim), *args, **kwargs).shape)
+
+    implements(function)(rule)
 
 
-@implements(np.matrix_transpose)
-def _matrix_transpose(x: Value, /) -> Value:
-    return _swapaxes(x, -1, -2)
+def _reshapes_each(function: Callable[..., Any]) -> None:
+    """Register a function that reshapes each of its arguments."""
+
+    def rule(*arrays: Value) -> Any:
+        made = tuple(
+            [
+                _reshape(a, shape=function(_probe(a.shape, (0,) * a.ndim)).shape) if a.__class__ is Tracer else function(a)
+                for a in arrays
+            ]
+        )
+        return made[0] if len(made) == 1 else made
+
+    implements(function)(rule)
 
 
-@implements(np.moveaxis)
-def _moveaxis(a: Value, source: int | Sequence[int], destination: int | Sequence[int]) -> Value:
-    order = np.moveaxis(np.empty(range(2, a.ndim + 2), np.bool_), source, destination).shape
-    return _transpose(a, axes=tuple([n - 2 for n in order]))
+# The order of axes
 
 
-@implements(np.expand_dims)
-def _expand_dims(a: Value, axis: int | Sequence[int]) -> Value:
-    return _reshape(a, shape=np.expand_dims(np.broadcast_to(False, a.shape), tuple(np.atleast_1d(axis))).shape)
+def _permutes(*functions: Callable[..., Any]) -> None:
+    """Register functions of one array that change the order of its axes. On strides 0, 1, 2, ... they tell which."""
+
+    def register(function: Callable[..., Any]) -> None:
+        def rule(a: Value, *args: Any, **kwargs: Any) -> Value:
+            return _transpose(a, axes=function(_probe((1,) * a.ndim, tuple(range(a.ndim))), *args, **kwargs).strides)
+
+        implements(function)(rule)
+
+    for function in functions:
+        register(function)
 
 
-@implements(np.squeeze)
-def _squeeze(a: Value, axis: int | tuple[int, ...] | None = None) -> Value:
-    return _reshape(a, shape=np.squeeze(np.broadcast_to(False, a.shape), axis).shape)
+_reshapes(np.expand_dims)
+_reshapes(np.squeeze)
+_reshapes_each(np.atleast_1d)
+_reshapes_each(np.atleast_2d)
+_reshapes_each(np.atleast_3d)
+_permutes(np.transpose, np.permute_dims, np.swapaxes, np.moveaxis, np.rollaxis, np.matrix_transpose)
+
+
+# Broadcasting
 
 
 @implements(np.broadcast_to)
@@ -78,98 +105,38 @@ def _np_broadcast_to(array: Value, shape: int | tuple[int, ...], subok: bool = F
     return _broadcast_to(array, shape=shape)
 
 
-# Indexing. y = x[key]: the cotangent of x is zero but for the places that were read, and adds up where one was read twice.
+@implements(np.broadcast_arrays)
+def _broadcast_arrays(*args: Value, subok: bool = False) -> tuple[Value, ...]:
+    arrays = [array_of(a) for a in args]
+    shape = np.broadcast_shapes(*[a.shape for a in arrays])
+    return tuple([np.broadcast_to(a, shape) for a in arrays])
 
 
-def _scatter(g: Value, *, key: Any, shape: tuple[int, ...]) -> Value:
-    out = np.zeros(shape, g.dtype)
-    if _reads_once(key):
-        out[key] = g
-    else:
-        np.add.at(out, key, g)
-    return out
+@implements(np.meshgrid)
+def _meshgrid(*xi: Value, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> Sequence[Value]:
+    if indexing not in ("xy", "ij"):
+        raise ValueError("Valid values for `indexing` are 'xy' and 'ij'.")
+    n = len(xi)
+    place = list(range(n))
+    if indexing == "xy" and n > 1:
+        place[:2] = [1, 0]
+    grids = [np.reshape(x, [-1 if i == place[k] else 1 for i in range(n)]) for k, x in enumerate(map(array_of, xi))]
+    if sparse:
+        return tuple(grids) if copy else grids  # a list, as in NumPy
+    return np.broadcast_arrays(*grids)
 
 
-def _reads_once(key: Any) -> bool:
-    """Whether an index can read no entry twice: basic indices and boolean masks can't, integer arrays can."""
-    parts = key if isinstance(key, tuple) else (key,)
-    return all(
-        part is None
-        or isinstance(part, (int, np.integer, slice, EllipsisType))
-        or (isinstance(part, np.ndarray) and part.dtype == np.bool_)
-        for part in parts
-    )
-
-
-_scatter_op = elementary(_scatter, lambda g, y, x, key, shape: g[key])
-_getitem = elementary(
-    lambda x, *, key: x[key],
-    lambda g, y, x, key: _scatter_op(g, key=key, shape=x.shape),
-)
-
-
-@implements(registry.getitem)
-def _index(x: Value, key: Any) -> Value:
-    parts = key if isinstance(key, tuple) else (key,)
-    if any(part.__class__ is Tracer for part in parts):
-        raise TypeError("fnn: an index is an array that is being differentiated; an index must be integers, slices or a mask")
-    y = _getitem(x, key=key)
-    return y
-
-
-@implements(np.take)
-def _take(a: Value, indices: Value, axis: int | None = None, out: None = None, mode: str = "raise") -> Value:
-    if mode != "raise":
-        registry.refuse(f"np.take with mode={mode!r}")
-    indices = np.asarray(indices)
-    if axis is None:
-        return _index(_ravel(a), indices)
-    return _index(a, (*[slice(None)] * (axis % a.ndim), indices))
-
-
-# Joining
-
-
-def _pieces(g: Value, sizes: Sequence[int], axis: int) -> list[Value]:
-    """g cut along the axis into pieces of these sizes."""
-    ends = np.cumsum(sizes).tolist()
-    front = (slice(None),) * axis
-    return [g[(*front, slice(end - size, end))] for size, end in zip(sizes, ends, strict=True)]
-
-
-def _concatenate_rule(k: int, g: Value, arrays: Sequence[Value], axis: int) -> Value:
-    return _pieces(g, [a.shape[axis] for a in arrays], axis)[k]
-
-
-_joins: dict[int, Any] = {}
-
-
-def _join(n: int) -> Any:
-    """Concatenation of n arrays as an operation with n rules."""
-    made = _joins.get(n)
-    if made is None:
-        rules = [lambda g, y, *arrays, k=k, axis: _concatenate_rule(k, g, arrays, axis) for k in range(n)]
-        made = _joins[n] = elementary(lambda *arrays, axis: np.concatenate(arrays, axis), *rules)
-    return made
-
-
-@implements(np.concatenate)
-def _concatenate(
-    arrays: Sequence[Value], /, axis: int | None = 0, out: None = None, *, dtype: Any = None, casting: str = "same_kind"
+@implements(np.full_like)
+def _full_like(
+    a: Value,
+    fill_value: Value,
+    dtype: Any = None,
+    order: str = "K",
+    subok: bool = True,
+    shape: Any = None,
+    *,
+    device: Any = None,
 ) -> Value:
-    if dtype is not None:
-        registry.refuse("np.concatenate with dtype=")
-    parts = [a if isinstance(a, Tracer) else np.asarray(a) for a in arrays]
-    if axis is None:
-        parts, axis = [np.ravel(a) for a in parts], 0
-    return _join(len(parts))(*parts, axis=np.lib.array_utils.normalize_axis_index(axis, parts[0].ndim))
-
-
-@implements(np.stack)
-def _stack(arrays: Sequence[Value], axis: int = 0, out: None = None, *, dtype: Any = None, casting: str = "same_kind") -> Value:
-    parts = list(arrays)
-    shapes = {shape_of(a) for a in parts}
-    if len(shapes) != 1:
-        raise ValueError("np.stack: all input arrays must have the same shape")
-    place = np.lib.array_utils.normalize_axis_index(axis, len(shapes.pop()) + 1)
-    return _concatenate([np.expand_dims(a, place) for a in parts], axis=place, dtype=dtype)
+    if fill_value.__class__ is not Tracer:
+        return np.full_like(value_of(a), fill_value, dtype, shape=shape)
+    return np.broadcast_to(fill_value.astype(a.dtype if dtype is None else dtype), a.shape if shape is None else shape)

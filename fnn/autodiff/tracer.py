@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator
+from inspect import signature
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -74,8 +75,15 @@ def _in_place(symbol: str) -> Callable[[Tracer, Value], NoReturn]:
     return refuse
 
 
+def _writes(name: str, advice: str) -> Callable[..., NoReturn]:
+    def refuse(self: Tracer, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError(f"fnn: x.{name}() writes into {self!r}, an array that is being differentiated; use {advice}")
+
+    return refuse
+
+
 _JOIN = "to join arrays use np.stack or np.concatenate, and for a.method(x) the function, as np.dot(a, x) for a.dot(x)"
-_NUMBER = "use NumPy's functions on the array itself, as np.exp(x) for math.exp(x), and np.stack or np.where for a[i] = x"
+_NUMBER = "use NumPy's functions on the array itself, as np.exp(x) for math.exp(x), and fnn.set_at(a, i, x) for a[i] = x"
 _INDEX = "an index must be integers, slices or a mask, as np.argmax(x) and x > 0 give"
 _COPY = "return what you need from the function that is differentiated"
 
@@ -97,10 +105,15 @@ class Tracer(Traced):
             rule = registry.UFUNCS.get(ufunc)
             if rule is not None:
                 return rule(*inputs)
+        elif method == "__call__" and ufunc.signature is not None and ufunc in registry.UFUNCS:
+            # matmul and its kin: their rules take some keywords, as those of functions do
+            rule = registry.UFUNCS[ufunc]
+            if kwargs.keys() <= signature(rule).parameters.keys():
+                return rule(*inputs, **kwargs)
         if kwargs.get("out") is not None or method == "at":
             raise TypeError(
                 f"fnn: np.{ufunc.__name__} was told to write its result into an existing array (out=, an in-place operator "
-                "or .at), which has no gradient; use the result that it returns: x = x + y, not x += y"
+                "or .at), which has no gradient; use the result that it returns: x = x + y, not x += y (fnn.add_at for .at)"
             )
         if method == "reduce" and ufunc in registry.REDUCTIONS:
             # ufunc.reduce has axis=0 where np.sum and its kin have axis=None.
@@ -150,8 +163,8 @@ class Tracer(Traced):
 
     def __setitem__(self, key: Any, value: Any) -> NoReturn:
         raise TypeError(
-            f"fnn: x[...] = value writes into {self!r}, an array that is being differentiated; use np.where, or put the "
-            "parts together with np.concatenate or np.stack"
+            f"fnn: x[...] = value writes into {self!r}, an array that is being differentiated; use the new "
+            "array that fnn.set_at(x, index, value) gives, or np.where; x = fnn.add_at(x, index, value) for x[...] += value"
         )
 
     def __getattr__(self, name: str) -> NoReturn:
@@ -278,14 +291,36 @@ class Tracer(Traced):
     clip = _method(np.clip)
     take = _method(np.take)
     copy = _method(np.copy)
+    repeat = _method(np.repeat)
+    diagonal = _method(np.diagonal)
+    trace = _method(np.trace)
+    choose = _method(np.choose)
     argmax = _method(np.argmax)
     argmin = _method(np.argmin)
     argsort = _method(np.argsort)
+    argpartition = _method(np.argpartition)
+    searchsorted = _method(np.searchsorted)
+    nonzero = _method(np.nonzero)
     all = _method(np.all)
     any = _method(np.any)
     round = _method(np.round)
 
-    def reshape(self, *shape: Any, order: str = "C") -> Value:
+    sort = _writes("sort", "np.sort(x)")
+    partition = _writes("partition", "np.partition(x, kth)")
+    resize = _writes("resize", "np.resize(x, shape) or np.pad")
+    put = _writes("put", "fnn.set_at(x, index, values)")
+    fill = _writes("fill", "np.full_like(x, value)")
+
+    @property
+    def flat(self) -> Value:
+        """The entries in a row, to index and to iterate over; in NumPy an iterator, here an array."""
+        return registry.FUNCTIONS[np.ravel](self)
+
+    def compress(self, condition: Any, axis: int | None = None, out: Any = None) -> Value:
+        """As of an ndarray."""
+        return _apply(np.compress, (condition, self, axis, out), {})
+
+    def reshape(self, *shape: Any, order: str = "C", copy: bool | None = None) -> Value:
         """As of an ndarray."""
         return registry.FUNCTIONS[np.reshape](self, shape[0] if len(shape) == 1 else shape, order=order)
 
@@ -295,8 +330,10 @@ class Tracer(Traced):
             axes = axes[0]
         return registry.FUNCTIONS[np.transpose](self, axes or None)
 
-    def astype(self, dtype: Any, **kwargs: Any) -> Value:
+    def astype(self, dtype: Any, order: str = "K", casting: Any = "unsafe", subok: bool = True, copy: bool = True) -> Value:
         """As of an ndarray; an integer or boolean dtype gives constants."""
+        if not np.can_cast(self.dtype, dtype, casting):
+            raise TypeError(f"fnn: cannot cast {self!r} to {np.dtype(dtype)} by the rule {casting!r}")
         if np.dtype(dtype).kind not in "fiub":
             registry.refuse(f".astype({np.dtype(dtype)})")
         return registry.FUNCTIONS[np.astype](self, np.dtype(dtype))

@@ -9,7 +9,22 @@ from typing import Any, Concatenate, Literal, NamedTuple, ParamSpec, TypeVar, ov
 import numpy as np
 
 from fnn.arrays import SameRankOrScalar, Scalar, Value, describe, frozen, read_only
-from fnn.autodiff import debug, elementwise, linear_algebra, reductions, shape  # noqa: F401 (importing registers their rules)
+from fnn.autodiff import (  # noqa: F401 (importing registers their rules)
+    debug,
+    decompositions,
+    einsum,
+    elementwise,
+    indexing,
+    inverses,
+    joining,
+    linear_algebra,
+    moves,
+    norms,
+    numerics,
+    ordering,
+    reductions,
+    shape,
+)
 from fnn.autodiff.tape import Tape
 from fnn.autodiff.tracer import Tracer, value_of
 from fnn.tree.operations import check_floating, paths, show
@@ -55,6 +70,7 @@ def differentiate(
         raise TypeError(f"{name}: the function must return {pair}; got {_kind_of(out)}")
     loss: Value
     loss, aux = out if has_aux else (out, None)
+    _refuse_leaked([loss], tape)
     on_tape = loss.__class__ is Tracer and loss.tape is tape
     value = loss.value if on_tape else loss
     if not isinstance(value, (np.ndarray, np.generic, Tracer)) or value.dtype.kind != "f" or value.shape != ():
@@ -118,6 +134,13 @@ def watch(f: Callable[[P], Q], primal: P, /) -> Q:
         found = debug.replay(again, [leaves[i] for i in floating], [names[i] for i in floating], [])
         raise found or FloatingPointError("a result is not finite, though every operation on the way is")
     return result
+
+
+def _refuse_leaked(results: list[Value], tape: Tape) -> None:
+    """RuntimeError where a result is a tracer of a tape that has ended: what flows to it would be lost."""
+    for result in results:
+        if result.__class__ is Tracer and result.tape is not tape:
+            result.tape.check_open()
 
 
 def _refuse_loss(name: str, loss: object) -> None:
@@ -275,6 +298,7 @@ def vjp(f: Callable[[P], Q], primal: P, /) -> tuple[Q, Callable[[Q], P]]:
     finally:
         tape.close()
     outs, out_structure = take_apart(result)
+    _refuse_leaked(outs, tape)
 
     def again(inputs: list[Tracer]) -> list[Value]:
         return take_apart(f(structure.unflatten(inputs)))[0]

@@ -1,6 +1,13 @@
 """The table of operations: every function that differentiates has rows here, in a file for its family."""
 
-from tests.laws.operations import core
+from tests.laws.operations import core, joining, linear_algebra, numerics, selection, shape
 from tests.laws.operations.case import Operation as Operation
 
-OPERATIONS: list[Operation] = [*core.TABLE]
+OPERATIONS: list[Operation] = [
+    *core.TABLE,
+    *linear_algebra.TABLE,
+    *shape.TABLE,
+    *joining.TABLE,
+    *selection.TABLE,
+    *numerics.TABLE,
+]

@@ -38,6 +38,11 @@ class Operation:
     shapes: Callable[[int, int, int], tuple[tuple[int, ...], ...]] = lambda n, m, k: ((n, m),)
 
 
+def tied(x: Any, other: Any) -> Any:
+    """x, differentiated wherever the other is: for the arguments that NumPy hands to fnn only when the first needs it."""
+    return x + 0 * np.sum(other)
+
+
 ONE = (away_from_zero,)
 TWO = (away_from_zero, away_from_zero)
 
