@@ -64,10 +64,12 @@ from fnn.functional.numeric import concatenate as concatenate
 from fnn.functional.numeric import einsum as einsum
 from fnn.functional.numeric import exp as exp
 from fnn.functional.numeric import log as log
+from fnn.functional.numeric import logsumexp as logsumexp
 from fnn.functional.numeric import matmul as matmul
 from fnn.functional.numeric import max as max
 from fnn.functional.numeric import mean as mean
 from fnn.functional.numeric import min as min
+from fnn.functional.numeric import safe_where as safe_where
 from fnn.functional.numeric import sqrt as sqrt
 from fnn.functional.numeric import square as square
 from fnn.functional.numeric import sum as sum

@@ -79,8 +79,6 @@ KEYWORDS: dict[str, Callable[[Any], Any]] = {
     "ord": lambda c: 1, "order": lambda c: "F", "out": np.empty_like, "prepend": lambda c: 0.5, "shape": lambda c: (1, -1),
     "subok": lambda c: True, "weights": lambda c: c, "where": lambda c: c > 0.6,
 }  # fmt: skip
-# what is known to be missing, each with a test that fails until it is there
-GAPS = frozenset({"astype(x, complex)"})
 EVERY_UFUNC = sorted({f for f in vars(np).values() if isinstance(f, np.ufunc)}, key=lambda f: f.__name__)
 EVERY_FUNCTION = sorted(get_overridable_numpy_array_functions(), key=lambda f: (f.__module__, f.__name__))
 EVERY_METHOD = [name for name in dir(np.ndarray) if not name.startswith("_") and name not in ("dump", "tofile")]
@@ -179,8 +177,6 @@ def check(name: str, function: Callable[..., Any], arguments: Arguments, x: Any,
 
 def sweep(name: str, function: Callable[..., Any], patterns: dict[str, Arguments], *, scalars: bool = False) -> None:
     for what, arguments in patterns.items():
-        if f"{name.partition(' ')[0]}({what})" in GAPS:
-            continue
         for x, c in POINTS if scalars else POINTS[:2]:
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")
@@ -264,21 +260,3 @@ def test_every_operator_is_right_or_refuses(function: Any) -> None:
 def test_every_function_of_math_is_right_or_refuses(function: Any) -> None:
     patterns = chosen("x", "x, x", "x, array", "array, x", "x, 1", "1, x", "[x, x]", "[array, x]")
     sweep(f"math.{function.__name__}", function, patterns, scalars=True)
-
-
-def gap(name: str) -> Callable[..., Any]:
-    """The function of a gap by the name that stands before the patterns."""
-    if name.startswith("."):
-        return lambda x, *args: getattr(x, name[1:])(*args)
-    function: Callable[..., Any] = getattr(operator if name.startswith("operator.") else np, name.rpartition(".")[2])
-    return function
-
-
-@pytest.mark.xfail(strict=True, reason="a gap: take it off the list when this passes")
-@pytest.mark.parametrize("name", sorted(GAPS))
-def test_gaps_are_still_there(name: str) -> None:
-    function, _, what = name.removesuffix(")").partition("(")
-    for x, c in POINTS:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            check(name, gap(function), PATTERNS[what], x, c)

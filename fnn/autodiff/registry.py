@@ -25,6 +25,8 @@ UFUNCS = _Rules()
 FUNCTIONS = _Rules()
 # np.add.reduce is np.sum
 REDUCTIONS: dict[np.ufunc, Callable[..., Any]] = {}
+# np.add.accumulate is np.cumsum
+ACCUMULATIONS: dict[np.ufunc, Callable[..., Any]] = {}
 
 
 def getitem(x: Value, key: Any) -> Value:

@@ -66,6 +66,15 @@ def _method(function: Callable[..., Any]) -> Callable[..., Value]:
     return lambda self, *args, **kwargs: _apply(function, (self, *args), kwargs)
 
 
+def _computes_in(ufunc: np.ufunc, dtype: np.dtype[Any]) -> bool:
+    """Whether ufunc(..., dtype=dtype) casts its arguments to a floating dtype and computes in it."""
+    return dtype.kind == "f" and f"{dtype.char * ufunc.nin}->{dtype.char * ufunc.nout}" in ufunc.types
+
+
+def _cast(x: Value, dtype: Any) -> Value:
+    return x.astype(dtype) if x.__class__ is Tracer else np.asarray(x, dtype)
+
+
 def _in_place(symbol: str) -> Callable[[Tracer, Value], NoReturn]:
     def refuse(self: Tracer, other: Value) -> NoReturn:
         raise TypeError(
@@ -118,6 +127,10 @@ class Tracer(Traced):
         if method == "reduce" and ufunc in registry.REDUCTIONS:
             # ufunc.reduce has axis=0 where np.sum and its kin have axis=None.
             return _apply(registry.REDUCTIONS[ufunc], inputs, {"axis": 0, **kwargs})
+        if method == "accumulate" and ufunc in registry.ACCUMULATIONS:
+            return _apply(registry.ACCUMULATIONS[ufunc], inputs, {"axis": 0, **kwargs})
+        if method == "__call__" and kwargs.keys() == {"dtype"} and _computes_in(ufunc, np.dtype(kwargs["dtype"])):
+            return registry.UFUNCS[ufunc](*[_cast(x, kwargs["dtype"]) for x in inputs])
         name = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
         if ufunc in registry.UFUNCS and kwargs and method == "__call__":
             name += f" with {', '.join(f'{k}=' for k in kwargs)}"
@@ -267,10 +280,7 @@ class Tracer(Traced):
     __imatmul__ = _in_place("@")
     __imod__ = _in_place("%")
 
-    def __divmod__(self, other: Value) -> NoReturn:
-        registry.refuse("divmod()")
-
-    __rdivmod__ = __divmod__
+    __divmod__, __rdivmod__ = _binary(np.divmod)
 
     def __getitem__(self, key: Any) -> Value:
         return registry.getitem(self, key)
@@ -278,6 +288,9 @@ class Tracer(Traced):
     # Methods
 
     sum = _method(np.sum)
+    prod = _method(np.prod)
+    cumsum = _method(np.cumsum)
+    cumprod = _method(np.cumprod)
     mean = _method(np.mean)
     max = _method(np.max)
     min = _method(np.min)

@@ -10,6 +10,7 @@ import numpy as np
 
 from fnn.arrays import SameRankOrScalar, Scalar, Value, describe, frozen, read_only
 from fnn.autodiff import (  # noqa: F401 (importing registers their rules)
+    cumulative,
     debug,
     decompositions,
     einsum,
@@ -24,6 +25,7 @@ from fnn.autodiff import (  # noqa: F401 (importing registers their rules)
     ordering,
     reductions,
     shape,
+    statistics,
 )
 from fnn.autodiff.tape import Tape
 from fnn.autodiff.tracer import Tracer, value_of

@@ -130,7 +130,8 @@ def batch_norm(
         )
     if state.mean.shape != scale.shape or state.var.shape != scale.shape:
         raise ValueError(
-            f"batch_norm: the state's mean {state.mean.shape} and var {state.var.shape} must have the shape of scale, {scale.shape}"
+            f"batch_norm: the state's mean {state.mean.shape} and var {state.var.shape} must have the shape of scale, "
+            f"{scale.shape}"
         )
     check_not_wider("batch_norm", "x", x, "scale", scale)
     v: Value = x

@@ -5,7 +5,7 @@ They run NumPy's functions, so that in code that is differentiated either spelli
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -25,6 +25,9 @@ from fnn.arrays import (
     Traced,
     Value,
 )
+from fnn.autodiff import reductions
+from fnn.autodiff.tracer import value_of
+from fnn.functional.checks import check_array
 
 _numpy: Any = np  # untyped, because the stubs' overloads of reductions differ from version to version
 
@@ -132,13 +135,55 @@ def var(x: Value, /, axis: Axis = None, *, keepdims: bool = False) -> Value:
     return _numpy.var(x, axis=axis, keepdims=keepdims)
 
 
+@overload
+def logsumexp(x: Array, /, axis: None = None, *, keepdims: Literal[False] = False) -> Scalar: ...
+@overload
+def logsumexp(x: SameRank, /, axis: Axis = None, *, keepdims: Literal[True]) -> SameRank: ...
+@overload
+def logsumexp(x: Array2, /, axis: int, *, keepdims: Literal[False] = False) -> Array1: ...
+@overload
+def logsumexp(x: Array3, /, axis: int, *, keepdims: Literal[False] = False) -> Array2: ...
+@overload
+def logsumexp(x: Array, /, axis: int | tuple[int, ...], *, keepdims: Literal[False] = False) -> Array: ...
+def logsumexp(x: Value, /, axis: Axis = None, *, keepdims: bool = False) -> Value:
+    """log(sum(exp(x))) over the axis or axes, without overflow; of nothing, or of -inf alone, it is -inf.
+
+    The gradient is the softmax of x; where the result is infinite, equal parts for the entries that are infinite with it.
+    Raises TypeError where x is not floating.
+
+    >>> logsumexp(np.array([1000.0, 1000.0]))
+    np.float64(1000.693147180...)
+    """
+    check_array("logsumexp", "x", x)
+    return reductions.logsumexp(x, axes=reductions.axes_of(x, axis), keepdims=keepdims)
+
+
 def where(condition: Bools, x: Array | float, y: SameRank, /) -> SameRank:
     """np.where, typed: x where the condition holds, else y. A Python number takes the dtype of y.
 
     The gradient goes to the branch that was taken. A branch that is not taken is computed all the same: where its
-    derivative is infinite or NaN, so is the gradient; make its input harmless first, with another where.
+    derivative is infinite or NaN, so is the gradient: `safe_where` is for that.
     """
     return np.where(condition, x, y)  # type: ignore[return-value]  # NumPy's stubs do not keep the rank
+
+
+def safe_where(condition: Bools, f: Callable[[SameRank], SameRank], x: SameRank, other: Array | float, /) -> SameRank:
+    """f(x) where the condition holds, else `other`; values of x where it doesn't hold never reach f.
+
+    For an elementwise f that has no value or no finite slope there: `np.where(x > 0, np.log(x), 0.0)` has a NaN gradient at
+    x = 0, though log is not chosen. In those places f sees an entry of x for which the condition holds.
+
+    >>> import fnn
+    >>> def f(x: Array1) -> Scalar:
+    ...     return np.sum(safe_where(x > 0, fnn.log, x, 0.0))
+    >>> fnn.grad(f)(np.array([0.0, 2.0]))
+    array([0. , 0.5])
+    """
+    holds, values = np.broadcast_arrays(value_of(condition), value_of(x))
+    chosen = values[holds]
+    seen: Any = _numpy.where(condition, x, chosen[0] if chosen.size else 0.0)
+    # where nothing is chosen, f has nothing to see
+    return _numpy.where(condition, f(seen) if chosen.size else seen, other)  # type: ignore[no-any-return]  # see _numpy
 
 
 def concatenate(arrays: Sequence[SameRank], /, axis: int = 0) -> SameRank:

@@ -84,6 +84,14 @@ def _tree(draw: DrawFn, cls: Any, dims: Dims, parts: Parts, sides: tuple[int, in
     return made
 
 
+@st.composite
+def _perhaps(draw: DrawFn, plan: _Plan, kind: Any, path: str, depth: int) -> tuple[Any, ...]:
+    # The choice whether there is a part, its structure and its numbers in one strategy: Hypothesis can take it away as a whole.
+    if depth >= _MAX_DEPTH or not draw(st.booleans()):
+        return ()
+    return (dataclasses.replace(plan, draw=draw).part(kind, path, depth)(),)
+
+
 @dataclass(frozen=True)
 class _Plan:
     """The structure of one tree, drawn part by part: a part is a function that draws its numbers and puts it together.
@@ -99,7 +107,7 @@ class _Plan:
     sizes: dict[str, int] = field(default_factory=dict)
 
     def part(self, kind: Any, path: str, depth: int, dims: tuple[str | int, ...] | None = None) -> Make:
-        """What makes a value of the type `kind`. dims: the names of the axes, where the record that this is part of knows them."""
+        """What makes a value of the type `kind`. dims: the names of the axes, where the record that it is part of knows."""
         given = _at(self.parts, path)
         if given is not None:
             return partial(self.draw, given)
@@ -113,12 +121,11 @@ class _Plan:
             fixed = [self.part(arg, f"{path}[{i}]", depth) for i, arg in enumerate(args)]
             return lambda: tuple([make() for make in fixed])
         if origin in (tuple, list) and args:
-            several = [self.part(args[0], f"{path}[{i}]", depth + 1) for i in range(self.count(depth))]
-            return lambda: origin([make() for make in several])
+            return self.several(args[0], [f"{path}[{i}]" for i in range(3)], depth, origin)
         if origin is dict and args and args[0] in (str, int):
-            names = [name if args[0] is str else i for i, name in enumerate("abc")][: self.count(depth)]
-            named = {name: self.part(args[1], f"{path}[{name!r}]", depth + 1) for name in names}
-            return lambda: {name: make() for name, make in named.items()}
+            names: list[Any] = list("abc") if args[0] is str else [0, 1, 2]
+            places = [f"{path}[{name!r}]" for name in names]
+            return self.several(args[1], places, depth, lambda made: dict(zip(names, made, strict=False)))
         if not isinstance(origin, type) or origin in (tuple, list, dict, object, Any):
             self.refuse(kind, path)
         if issubclass(origin, (np.ndarray, np.generic)):
@@ -133,13 +140,21 @@ class _Plan:
 
     def one_of(self, options: tuple[Any, ...], path: str, depth: int) -> Make:
         """One of the types of a union, None first."""
-        if type(None) in options and (depth >= _MAX_DEPTH or not self.draw(st.booleans())):
-            return lambda: None
-        return self.part(self.draw(st.sampled_from([kind for kind in options if kind is not type(None)])), path, depth)
+        kinds = [kind for kind in options if kind is not type(None)]
+        if len(kinds) == len(options):
+            return self.part(self.draw(st.sampled_from(kinds)), path, depth)
+        some = self.draw(_perhaps(self, Union[tuple(kinds)], path, depth))  # noqa: UP007 (of a tuple)
+        return lambda: some[0] if some else None
 
-    def count(self, depth: int) -> int:
-        """How many parts a list has."""
-        return self.draw(st.integers(0, 3)) if depth < _MAX_DEPTH else 0
+    def several(self, kind: Any, paths: list[str], depth: int, container: Callable[[list[Any]], Any]) -> Make:
+        """Parts of one type, any number."""
+        made: list[Any] = []
+        for path in paths:
+            part = self.draw(_perhaps(self, kind, path, depth + 1))
+            if not part:
+                break
+            made += part
+        return lambda: container(made)
 
     def record(self, cls: type, args: tuple[Any, ...], path: str, depth: int) -> Make:
         """A dataclass or NamedTuple from its annotations."""

@@ -59,8 +59,11 @@ def page() -> str:
         text.append(f"Ufuncs: {listed(ufuncs)}\n")
         text.append(f"Functions: {listed(others)}\n")
         if wanted == "differentiated":
-            reductions = [f"np.{f.__name__}.reduce" for f in registry.REDUCTIONS]
-            text.append(f"Methods of ufuncs: {listed(reductions)}\n")
+            ways = {"reduce": registry.REDUCTIONS, "accumulate": registry.ACCUMULATIONS}
+            names = [
+                f"np.{f.__name__}.{way}" for way, table in ways.items() for f, rule in table.items() if kind(rule) == wanted
+            ]
+            text.append(f"Methods of ufuncs: {listed(names)}\n")
             text.append(f"Methods and attributes of arrays: {listed(f'.{name}' for name in methods())}\n")
     return "\n".join(text)
 
