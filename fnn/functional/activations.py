@@ -7,6 +7,7 @@ differentiated again. s(x) below is the logistic function 1 / (1 + exp(-x)).
 from __future__ import annotations
 
 import math
+from typing import Protocol
 
 import numpy as np
 
@@ -23,12 +24,18 @@ _SQRT_2_OVER_PI = math.sqrt(2 / math.pi)
 _GELU_CUBIC = 0.044715
 
 
+class _Activation(Protocol):
+    """What `elementary` makes of an activation: it keeps the rank, and takes its options by position."""
+
+    def __call__(self, x: SameRankOrScalar, /, *options: float) -> SameRankOrScalar: ...
+
+
 def identity(x: SameRank, /) -> SameRank:
     """x itself."""
     return x
 
 
-_relu = elementary(
+_relu: _Activation = elementary(
     lambda x: np.maximum(x, 0),
     # the slope is 1 for x > 0 and 0 otherwise, at 0 too
     lambda g, y, x: g * (value_of(y) > 0),
@@ -38,10 +45,10 @@ _relu = elementary(
 def relu(x: SameRank, /) -> SameRank:
     """max(x, 0). The slope at 0 is 0."""
     check_array("relu", "x", x)
-    return _relu(x)  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
+    return _relu(x)
 
 
-_leaky_relu = elementary(
+_leaky_relu: _Activation = elementary(
     lambda x, slope: np.where(x > 0, x, slope * x),
     lambda g, y, x, slope: np.where(value_of(x) > 0, g, g * slope),
 )
@@ -50,7 +57,7 @@ _leaky_relu = elementary(
 def leaky_relu(x: SameRank, /, slope: float = 0.01) -> SameRank:
     """x where x > 0, slope * x elsewhere. The slope at 0 is `slope`."""
     check_array("leaky_relu", "x", x)
-    return _leaky_relu(x, float(slope))  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
+    return _leaky_relu(x, float(slope))
 
 
 def _sigmoid_forward(x: Value) -> Value:
@@ -59,34 +66,34 @@ def _sigmoid_forward(x: Value) -> Value:
     return np.where(x >= 0, e.dtype.type(1), e) / (1 + e)
 
 
-_sigmoid = elementary(_sigmoid_forward, lambda g, y, x: g * (y * (1 - y)))
+_sigmoid: _Activation = elementary(_sigmoid_forward, lambda g, y, x: g * (y * (1 - y)))
 
 
 def sigmoid(x: SameRankOrScalar, /) -> SameRankOrScalar:
     """The logistic function 1 / (1 + exp(-x)), without overflow, accurate in both tails."""
     check_array("sigmoid", "x", x)
-    return _sigmoid(x)  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
+    return _sigmoid(x)
 
 
-_tanh = elementary(np.tanh, lambda g, y, x: g * (1 - y * y))
+_tanh: _Activation = elementary(np.tanh, lambda g, y, x: g * (1 - y * y))
 
 
 def tanh(x: SameRankOrScalar, /) -> SameRankOrScalar:
     """The hyperbolic tangent."""
     check_array("tanh", "x", x)
-    return _tanh(x)  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
+    return _tanh(x)
 
 
-_softplus = elementary(lambda x: np.logaddexp(x, np.zeros((), x.dtype)), lambda g, y, x: g * _sigmoid(x))
+_softplus: _Activation = elementary(lambda x: np.logaddexp(x, np.zeros((), x.dtype)), lambda g, y, x: g * _sigmoid(x))
 
 
 def softplus(x: SameRank, /) -> SameRank:
     """log(1 + exp(x)), without overflow. Its slope is sigmoid(x)."""
     check_array("softplus", "x", x)
-    return _softplus(x)  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
+    return _softplus(x)
 
 
-_elu = elementary(
+_elu: _Activation = elementary(
     lambda x, alpha: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))),
     # below 0, d alpha (e^x - 1) = alpha e^x = y + alpha
     lambda g, y, x, alpha: np.where(value_of(x) > 0, g, g * (y + alpha)),
@@ -96,7 +103,7 @@ _elu = elementary(
 def elu(x: SameRank, /, alpha: float = 1.0) -> SameRank:
     """x where x > 0, alpha * (exp(x) - 1) elsewhere (Clevert et al. 2016)."""
     check_array("elu", "x", x)
-    return _elu(x, float(alpha))  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
+    return _elu(x, float(alpha))
 
 
 def selu(x: SameRank, /) -> SameRank:
@@ -123,7 +130,7 @@ def _gelu_tanh_rule(g: Value, y: Value, x: Value) -> Value:
     return g * (0.5 * (1 + t) + 0.5 * b * slope)
 
 
-_gelu_tanh = elementary(lambda x: 0.5 * x * (1 + _gelu_inner(_bounded(x))), _gelu_tanh_rule)
+_gelu_tanh: _Activation = elementary(lambda x: 0.5 * x * (1 + _gelu_inner(_bounded(x))), _gelu_tanh_rule)
 
 
 def _erf_forward(x: Value) -> Value:
@@ -136,7 +143,7 @@ def _erf_rule(g: Value, y: Value, x: Value) -> Value:
     return g * ((2 / math.sqrt(math.pi)) * np.exp(-b * b))
 
 
-_erf = elementary(_erf_forward, _erf_rule)
+_erf: _Activation = elementary(_erf_forward, _erf_rule)
 
 
 def gelu(x: SameRank, /, *, approximate: bool = True) -> SameRank:
@@ -147,7 +154,7 @@ def gelu(x: SameRank, /, *, approximate: bool = True) -> SameRank:
     """
     check_array("gelu", "x", x)
     if approximate:
-        return _gelu_tanh(x)  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
+        return _gelu_tanh(x)
     v: Value = x
     return 0.5 * v * (1 + _erf(v * math.sqrt(0.5)))  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
 
@@ -158,13 +165,13 @@ def _silu_rule(g: Value, y: Value, x: Value) -> Value:
     return g * (s + y * (1 - s))
 
 
-_silu = elementary(lambda x: x * _sigmoid_forward(x), _silu_rule)
+_silu: _Activation = elementary(lambda x: x * _sigmoid_forward(x), _silu_rule)
 
 
 def silu(x: SameRank, /) -> SameRank:
     """x * sigmoid(x), also called swish (Elfwing et al. 2018)."""
     check_array("silu", "x", x)
-    return _silu(x)  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
+    return _silu(x)
 
 
 def _softmax_forward(x: Value, axis: int) -> Value:
@@ -175,7 +182,7 @@ def _softmax_forward(x: Value, axis: int) -> Value:
 
 
 # y_i = exp(x_i) / sum_k exp(x_k), so dy_i/dx_j = y_i (delta_ij - y_j), and dL/dx_j = y_j (g_j - sum_i g_i y_i)
-_softmax = elementary(
+_softmax: _Activation = elementary(
     _softmax_forward,
     lambda g, y, x, axis: y * (g - np.sum(g * y, axis=axis, keepdims=True)),
 )
@@ -184,7 +191,7 @@ _softmax = elementary(
 def softmax(x: SameRank, /, axis: int = -1) -> SameRank:
     """exp(x_i) / sum_k exp(x_k) along an axis, without overflow: positive numbers that add up to 1."""
     _check_axis("softmax", x)
-    return _softmax(x, axis)  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
+    return _softmax(x, axis)
 
 
 def _log_softmax_forward(x: Value, axis: int) -> Value:
@@ -194,7 +201,7 @@ def _log_softmax_forward(x: Value, axis: int) -> Value:
 
 
 # y_i = x_i - log sum_k exp(x_k), so dy_i/dx_j = delta_ij - exp(y_j), and dL/dx_j = g_j - exp(y_j) sum_i g_i
-_log_softmax = elementary(
+_log_softmax: _Activation = elementary(
     _log_softmax_forward,
     lambda g, y, x, axis: g - np.exp(y) * np.sum(g, axis=axis, keepdims=True),
 )
@@ -203,7 +210,7 @@ _log_softmax = elementary(
 def log_softmax(x: SameRank, /, axis: int = -1) -> SameRank:
     """log(softmax(x)) along an axis, exact also where the softmax underflows."""
     _check_axis("log_softmax", x)
-    return _log_softmax(x, axis)  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
+    return _log_softmax(x, axis)
 
 
 def _check_axis(name: str, x: Value) -> None:
