@@ -9,24 +9,7 @@ from typing import Any, Concatenate, Literal, NamedTuple, ParamSpec, TypeVar, ov
 import numpy as np
 
 from fnn.arrays import SameRankOrScalar, Scalar, Value, describe, frozen, read_only
-from fnn.autodiff import (  # noqa: F401 (importing registers their rules)
-    cumulative,
-    debug,
-    decompositions,
-    einsum,
-    elementwise,
-    indexing,
-    inverses,
-    joining,
-    linear_algebra,
-    moves,
-    norms,
-    numerics,
-    ordering,
-    reductions,
-    shape,
-    statistics,
-)
+from fnn.autodiff import debug, rules  # noqa: F401 (importing the rules registers them)
 from fnn.autodiff.tape import Tape
 from fnn.autodiff.tracer import Tracer, value_of
 from fnn.tree.operations import check_floating, paths, show

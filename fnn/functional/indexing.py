@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from fnn.arrays import Array, SameRank, Scalar, Traced, Value, describe
-from fnn.autodiff import indexing
+from fnn.autodiff.rules import indexing
 
 # What NumPy takes between brackets: integers, slices, ..., None, masks, arrays and lists of integers, and tuples of these.
 Index: TypeAlias = Any

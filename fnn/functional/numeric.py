@@ -25,7 +25,7 @@ from fnn.arrays import (
     Traced,
     Value,
 )
-from fnn.autodiff import reductions
+from fnn.autodiff.rules import reductions
 from fnn.autodiff.tracer import value_of
 from fnn.functional.checks import check_array
 

@@ -9,9 +9,9 @@ from operator import index
 import numpy as np
 
 from fnn.arrays import Value
-from fnn.autodiff.linear_algebra import operand, operation_of_many
 from fnn.autodiff.primitive import constant
 from fnn.autodiff.registry import implements
+from fnn.autodiff.rules.linear_algebra import operand, operation_of_many
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from fnn.arrays import Value
-from fnn.autodiff.moves import array_of, moved
 from fnn.autodiff.primitive import elementary
 from fnn.autodiff.registry import implements
+from fnn.autodiff.rules.moves import array_of, moved
 from fnn.autodiff.tape import sum_to
 from fnn.autodiff.tracer import Tracer, value_of
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from fnn.arrays import Value
-from fnn.autodiff.linear_algebra import normalize_axis_index, normalize_axis_tuple
 from fnn.autodiff.primitive import elementary
 from fnn.autodiff.registry import implements
+from fnn.autodiff.rules.linear_algebra import normalize_axis_index, normalize_axis_tuple
 from fnn.autodiff.tracer import value_of
 
 

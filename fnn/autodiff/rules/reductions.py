@@ -13,9 +13,9 @@ import numpy as np
 
 from fnn.arrays import Value
 from fnn.autodiff import registry
-from fnn.autodiff.cumulative import as_dtype, products_before
 from fnn.autodiff.primitive import constant, elementary
 from fnn.autodiff.registry import implements
+from fnn.autodiff.rules.cumulative import as_dtype, products_before
 from fnn.autodiff.tracer import Tracer, value_of
 
 _numpy: Any = np  # untyped, because the stubs' overloads ask for literals

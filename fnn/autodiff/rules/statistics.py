@@ -11,7 +11,8 @@ import numpy as np
 from fnn.arrays import Value
 from fnn.autodiff import registry
 from fnn.autodiff.primitive import elementary, shape_of
-from fnn.autodiff.reductions import (
+from fnn.autodiff.registry import implements
+from fnn.autodiff.rules.reductions import (
     Axis,
     axes_of,
     degrees,
@@ -27,7 +28,6 @@ from fnn.autodiff.reductions import (
     sum_rule,
     variance_rule,
 )
-from fnn.autodiff.registry import implements
 from fnn.autodiff.tracer import Tracer, value_of
 
 _numpy: Any = np  # untyped, because the stubs' overloads ask for literals

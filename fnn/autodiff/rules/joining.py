@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from fnn.arrays import Value
-from fnn.autodiff.moves import array_of, jointly, way_back
 from fnn.autodiff.registry import implements
+from fnn.autodiff.rules.moves import array_of, jointly, way_back
 from fnn.autodiff.tracer import value_of
 
 _normalize_axis = np.lib.array_utils.normalize_axis_index

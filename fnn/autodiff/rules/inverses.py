@@ -13,10 +13,10 @@ import numpy as np
 
 from fnn.arrays import Value
 from fnn.autodiff import registry
-from fnn.autodiff.decompositions import svdvals_rule
-from fnn.autodiff.linear_algebra import operand
 from fnn.autodiff.primitive import elementary, several
 from fnn.autodiff.registry import implements
+from fnn.autodiff.rules.decompositions import svdvals_rule
+from fnn.autodiff.rules.linear_algebra import operand
 from fnn.autodiff.tracer import value_of
 
 # A Y = I: dA Y + A dY = 0, hence dY = -Y dA Y

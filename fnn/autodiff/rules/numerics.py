@@ -12,9 +12,9 @@ import numpy as np
 
 from fnn.arrays import Value
 from fnn.autodiff import registry
-from fnn.autodiff.moves import array_of, scatter_sum
 from fnn.autodiff.primitive import elementary, shape_of
 from fnn.autodiff.registry import implements
+from fnn.autodiff.rules.moves import array_of, scatter_sum
 from fnn.autodiff.tracer import Tracer, value_of
 
 _numpy: Any = np  # untyped, because the stubs' overloads ask for literals

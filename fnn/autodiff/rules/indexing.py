@@ -10,9 +10,9 @@ import numpy as np
 
 from fnn.arrays import Value
 from fnn.autodiff import registry
-from fnn.autodiff.moves import moved
 from fnn.autodiff.primitive import elementary
 from fnn.autodiff.registry import implements
+from fnn.autodiff.rules.moves import moved
 from fnn.autodiff.tracer import Tracer
 
 # y = x[key]: the cotangent of x is zero but for the places that were read, and adds up where one was read twice.

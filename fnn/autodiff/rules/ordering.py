@@ -9,9 +9,9 @@ import numpy as np
 
 from fnn.arrays import Value
 from fnn.autodiff import registry
-from fnn.autodiff.moves import moved
 from fnn.autodiff.primitive import constant, elementary
 from fnn.autodiff.registry import implements
+from fnn.autodiff.rules.moves import moved
 from fnn.autodiff.tracer import Tracer, value_of
 
 
