@@ -60,7 +60,10 @@ class Traced:
 
 
 def is_frozen(x: np.ndarray[Any, Any]) -> bool:
-    """Whether nobody can write to x: neither through x itself nor through an array that x is a view of."""
+    """Whether x cannot be written to, neither through x itself nor through an array that x is a view of.
+
+    A writable view that somebody took before the flag of its base was cleared does not show.
+    """
     owner: object = x
     while isinstance(owner, np.ndarray):
         if owner.flags.writeable:
@@ -71,9 +74,9 @@ def is_frozen(x: np.ndarray[Any, Any]) -> bool:
 
 def frozen(x: Value) -> Value:
     """The same values, read-only: x itself where nobody can write to it, else a copy. The caller's flag stays as it is."""
-    if not isinstance(x, np.ndarray) or is_frozen(x):
+    if not isinstance(x, np.ndarray) or (x.__class__ is np.ndarray and is_frozen(x)):
         return x
-    return read_only(x.copy())
+    return read_only(np.array(x))  # a plain array, also of a memory map
 
 
 def read_only(x: Value) -> Value:

@@ -47,7 +47,7 @@ def under_grad(f: Callable[[Any], Any], x: Any = X) -> Any:
 JOIN = ("being differentiated", "np.stack or np.concatenate", "fnn.stop_gradient(x)")
 NUMBER = ("being differentiated", "np.exp(x) for math.exp(x)", "fnn.stop_gradient(x)")
 WRITES = ("existing array", "x = x + y, not x += y")
-UNKNOWN = ("no gradient here", "docs/design.md", "fnn.stop_gradient(x)")
+UNKNOWN = ("no gradient here", "docs/operations.md", "fnn.stop_gradient(x)")
 OUT = ("out=", "writes into an array", "use its result")
 REAL = ("only real floating numbers",)
 

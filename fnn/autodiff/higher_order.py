@@ -42,7 +42,8 @@ def _pushforward(f: Callable[[P], Q], primal: P) -> tuple[Q, Callable[[P], Q]]:
         moved = transposed(tangent)
         made: list[Value] = [read_only(np.zeros(leaf.shape, leaf.dtype)) for leaf in leaves]
         for i, v in zip(floating, moved, strict=True):
-            made[i] = v
+            scalar = isinstance(leaves[i], np.generic) and isinstance(v, np.ndarray)
+            made[i] = v[()] if scalar else v
         result: Q = structure.unflatten(made)
         return result
 
@@ -119,7 +120,7 @@ def jacobian(f: Callable[Concatenate[X, Rest], Array | Scalar], /) -> Callable[C
             return frozen(np.stack(rows).reshape(shape))
         push = _pushforward(g, x)[1]
         columns = [push(v) for v in _basis(x)]
-        return frozen(np.stack(columns, -1).reshape(shape))
+        return frozen(np.stack(columns, -1).reshape(shape).astype(x.dtype))
 
     return jacobian_of
 

@@ -80,6 +80,6 @@ def unsupported(function: Callable[..., Any], args: Any, kwargs: Any) -> str:
 def refuse(name: str, error: type[Exception] = TypeError) -> NoReturn:
     """Raise for what cannot be differentiated, by name."""
     raise error(
-        f"fnn: {name} has no gradient here. Write it with functions that fnn differentiates (docs/design.md lists them), or, "
-        "where no gradient should flow, apply it to fnn.stop_gradient(x)"
+        f"fnn: {name} has no gradient here. Write it with functions that fnn differentiates (docs/operations.md lists them), "
+        "or, where no gradient should flow, apply it to fnn.stop_gradient(x)"
     )

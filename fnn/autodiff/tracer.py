@@ -91,7 +91,10 @@ def _writes(name: str, advice: str) -> Callable[..., NoReturn]:
     return refuse
 
 
-_JOIN = "to join arrays use np.stack or np.concatenate, and for a.method(x) the function, as np.dot(a, x) for a.dot(x)"
+_JOIN = (
+    "a list of such arrays is no array, so join them with np.stack or np.concatenate; and for a.method(x) use the function, "
+    "as np.dot(a, x) for a.dot(x)"
+)
 _NUMBER = "use NumPy's functions on the array itself, as np.exp(x) for math.exp(x), and fnn.set_at(a, i, x) for a[i] = x"
 _INDEX = "an index must be integers, slices or a mask, as np.argmax(x) and x > 0 give"
 _COPY = "return what you need from the function that is differentiated"

@@ -168,16 +168,18 @@ def _leave(tracer: Tracer) -> Value:
 
 def fill(leaves: list[Value], parts: list[Value | None]) -> list[Value]:
     """The cotangents as gradient leaves: zeros where nothing flowed, fresh read-only arrays of the leaves' shape and dtype."""
-    filled = []
+    filled: list[Value] = []
     for leaf, part in zip(leaves, parts, strict=True):
-        if part is None:
+        if isinstance(leaf, np.generic) and part.__class__ is not Tracer:
+            filled.append(leaf.dtype.type(0) if part is None else np.asarray(part)[()])
+        elif part is None:
             filled.append(read_only(np.zeros(leaf.shape, leaf.dtype)))
         elif part.__class__ is np.ndarray and part.base is None:
             filled.append(read_only(part))
         elif part.__class__ is Tracer:
             filled.append(part)
         else:  # a view of something, perhaps of an input, or a NumPy scalar where the leaf is an array
-            filled.append(read_only(np.array(part)) if isinstance(leaf, (np.ndarray, Tracer)) else part)
+            filled.append(read_only(np.array(part)))
     return filled
 
 
@@ -185,8 +187,8 @@ def _inputs(name: str, primal: Any) -> tuple[list[Value], Structure[Any]]:
     leaves, structure = take_apart(primal)
     if not leaves:
         raise TypeError(
-            f"{name}: the first argument is {show(primal)}, which has no arrays in it to differentiate; "
-            "a Python number must be a NumPy one, as np.float64(2.0)"
+            f"{name}: the first argument is {show(primal)}, which has no arrays in it to differentiate; a Python number must "
+            "be a NumPy one, as np.float64(2.0), and an object with arrays a frozen dataclass"
         )
     check_floating(name, primal, "differentiate floating arrays only, and pass the rest as further arguments")
     return leaves, structure
@@ -276,6 +278,7 @@ def vjp(f: Callable[[P], Q], primal: P, /) -> tuple[Q, Callable[[Q], P]]:
     (array([1., 4.]), array([ 2., 40.]))
     """
     leaves, structure = _inputs("vjp", primal)
+    leaves = [frozen(leaf) for leaf in leaves]  # the pullback needs them as they are now
     tape = Tape()
     inputs = tape.variables(leaves)
     try:

@@ -114,7 +114,7 @@ def selu(x: SameRank, /) -> SameRank:
 
 
 def _bounded(x: Value) -> Value:
-    """x within [-10, 10]: beyond, the tanh and the erf of the gelu are exactly +-1, and a cube or square might overflow."""
+    """x within [-10, 10]: beyond, the tanh of the gelu is exactly +-1, and the cube might overflow."""
     return np.clip(x, -10, 10)
 
 
@@ -133,30 +133,30 @@ def _gelu_tanh_rule(g: Value, y: Value, x: Value) -> Value:
 _gelu_tanh: _Activation = elementary(lambda x: 0.5 * x * (1 + _gelu_inner(_bounded(x))), _gelu_tanh_rule)
 
 
-def _erf_forward(x: Value) -> Value:
+def _erfc_forward(x: Value) -> Value:
     x = np.asarray(x)
-    return np.array([math.erf(v) for v in x.ravel().tolist()], x.dtype).reshape(x.shape)
+    return np.array([math.erfc(v) for v in x.ravel().tolist()], x.dtype).reshape(x.shape)
 
 
-def _erf_rule(g: Value, y: Value, x: Value) -> Value:
-    b = _bounded(x)
-    return g * ((2 / math.sqrt(math.pi)) * np.exp(-b * b))
+def _erfc_rule(g: Value, y: Value, x: Value) -> Value:
+    b = np.clip(x, -40, 40)  # exp(-1600) is 0, and the square of more might overflow
+    return g * ((-2 / math.sqrt(math.pi)) * np.exp(-b * b))
 
 
-_erf: _Activation = elementary(_erf_forward, _erf_rule)
+_erfc: _Activation = elementary(_erfc_forward, _erfc_rule)
 
 
 def gelu(x: SameRank, /, *, approximate: bool = True) -> SameRank:
     """x times the normal distribution function of x (Hendrycks and Gimpel 2016).
 
     approximate=True is their tanh form, 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))), within 5e-4 of the exact one.
-    approximate=False is exact, 0.5 x (1 + erf(x / sqrt 2)), and slow: NumPy has no erf, so it runs element by element.
+    approximate=False is exact, 0.5 x erfc(-x / sqrt 2), and slow: NumPy has no erfc, so it runs element by element.
     """
     check_array("gelu", "x", x)
     if approximate:
         return _gelu_tanh(x)
     v: Value = x
-    return 0.5 * v * (1 + _erf(v * math.sqrt(0.5)))  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
+    return 0.5 * v * _erfc(v * -math.sqrt(0.5))  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
 
 
 def _silu_rule(g: Value, y: Value, x: Value) -> Value:

@@ -10,6 +10,10 @@ from fnn.autodiff.tracer import value_of
 
 def check_array(name: str, what: str, x: Value) -> None:
     """TypeError unless x is a floating array (or is being differentiated)."""
+    if isinstance(x, tuple):
+        raise TypeError(
+            f"{name}: {what} is a tuple of {len(x)}, expected a floating array; forward gives (y, state): unpack it"
+        )
     if x.__class__ is not np.ndarray and not isinstance(x, (np.ndarray, Traced, np.generic)):
         raise TypeError(
             f"{name}: {what} is a {type(x).__name__}, expected a floating array; write np.asarray({what}, np.float32)"

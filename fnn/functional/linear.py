@@ -11,7 +11,7 @@ from fnn.autodiff.tracer import value_of
 from fnn.functional.checks import check_array, check_not_wider
 from fnn.initializers import Initializer, he_normal, zeros
 from fnn.random import Key
-from fnn.tree import Record
+from fnn.tree import Record, show
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -91,7 +91,7 @@ def dense(params: DenseParams | LinearParams, x: Tokens, /) -> Tokens:
            [6.5]])
     """
     if not isinstance(params, (DenseParams, LinearParams)):
-        raise TypeError(f"dense: params is {params!r}, expected DenseParams or LinearParams; are params and state swapped?")
+        raise TypeError(f"dense: params is {show(params)}, expected DenseParams or LinearParams; are arguments swapped?")
     weight: Value = params.weight
     v, w = value_of(x), value_of(weight)
     check_array("dense", "x", v)
@@ -106,8 +106,11 @@ def dense(params: DenseParams | LinearParams, x: Tokens, /) -> Tokens:
     if isinstance(params, LinearParams):
         y = _linear_op(x, weight)
         return y
-    if params.bias.shape != w.shape[1:]:
-        raise ValueError(f"dense: bias has shape {params.bias.shape} but weight is {w.shape}: bias must be ({w.shape[1]},)")
+    bias = value_of(params.bias)
+    if bias.dtype is not w.dtype:
+        check_not_wider("dense", "bias", bias, "weight", w)
+    if bias.shape != w.shape[1:]:
+        raise ValueError(f"dense: bias has shape {bias.shape} but weight is {w.shape}: bias must be ({w.shape[1]},)")
     y = _affine_op(x, weight, params.bias)
     return y
 

@@ -15,7 +15,7 @@ from fnn.arrays import Array, Ints, SameRank, Scalar, Traced, Value, describe, l
 from fnn.autodiff.primitive import fused
 from fnn.autodiff.tracer import value_of
 from fnn.functional.activations import log_softmax
-from fnn.functional.checks import check_array, check_not_empty, check_not_wider, check_range, check_same_shape
+from fnn.functional.checks import check_array, check_not_empty, check_not_wider, check_number, check_range, check_same_shape
 
 _Pull: TypeAlias = Callable[[Value, Sequence[bool]], Sequence[Value]]
 
@@ -101,6 +101,7 @@ def huber(prediction: SameRank, target: SameRank, /, *, delta: float = 1.0) -> S
     >>> huber(np.array([0.5, 3.0]), np.array([0.0, 0.0]))
     np.float64(1.3125)
     """
+    check_number("huber", "delta", delta)
     if not delta > 0:
         raise ValueError(f"huber: delta is {delta}, expected a positive number")
     check_same_shape("huber", prediction, target)
@@ -131,17 +132,22 @@ def _bce(p: Value, t: Value, *, eps: float) -> tuple[Value, _Pull]:
 def bce(probability: SameRank, target: SameRank, /, *, eps: float = 1e-7) -> Scalar:
     """Binary cross-entropy of probabilities: the mean of -(t log p + (1 - t) log(1 - p)).
 
-    p is clipped to [eps, 1 - eps], outside of which the gradient is 0. Where the probability comes from a sigmoid,
+    p is clipped to [eps, 1 - eps], outside of which the gradient is 0; eps is at least the rounding of 1 in p's dtype. Where
+    the probability comes from a sigmoid,
     `bce_with_logits` is exact and never stuck.
 
-    Raises as `mse` does.
+    Raises as `mse` does, and ValueError where a probability is not in [0, 1].
 
     >>> bce(np.array([0.5, 0.25]), np.array([1.0, 0.0])).round(4)
     np.float64(0.4904)
     """
     check_range("bce", "eps", eps, 0, 0.5)
     check_same_shape("bce", probability, target)
-    return _bce(probability, target, eps=float(eps))  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
+    p = value_of(probability)
+    eps = max(float(eps), float(np.finfo(p.dtype).epsneg))
+    if p.min() < 0 or p.max() > 1:
+        raise ValueError(f"bce: probabilities go from {p.min()} to {p.max()}, expected [0, 1]; for logits use bce_with_logits")
+    return _bce(probability, target, eps=eps)  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
 
 
 # With p = s(z): -(t log p + (1 - t) log(1 - p)) = log(1 + e^z) - t z = max(z, 0) + log(1 + e^-|z|) - t z;
@@ -277,6 +283,11 @@ def check_labels(name: str, logits: Value, labels: Value) -> None:
             "one class number per row"
         )
     check_not_empty(name, logits)
+    if logits.shape[-1] == 1:
+        raise ValueError(
+            f"{name}: logits have shape {logits.shape}, one class, of which the probability is always 1; for two "
+            "classes by one logit use bce_with_logits"
+        )
     # read as unsigned, a negative label is huge: one pass finds both
     if largest(labels.view(f"u{labels.itemsize}"), None) >= logits.shape[-1]:
         wrong = labels[(labels < 0) | (labels >= logits.shape[-1])].flat[0]

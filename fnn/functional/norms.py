@@ -10,7 +10,7 @@ import numpy as np
 from fnn.arrays import Array1, SameRank, Value, read_only, total
 from fnn.autodiff.primitive import fused
 from fnn.autodiff.tracer import value_of
-from fnn.functional.checks import check_array, check_not_wider, check_range
+from fnn.functional.checks import check_array, check_not_wider, check_number, check_range
 from fnn.mode import Mode, Train, check_mode
 from fnn.tree import Record
 
@@ -121,6 +121,9 @@ def batch_norm(
         )
     check_mode("batch_norm", mode)
     check_range("batch_norm", "momentum", momentum)
+    check_number("batch_norm", "eps", eps)
+    if not eps > 0:
+        raise ValueError(f"batch_norm: eps is {eps}, expected a positive number")
     eps = float(eps)  # a NumPy number would widen float32
     scale: Value = params.scale
     check_array("batch_norm", "x", x)
@@ -133,7 +136,8 @@ def batch_norm(
             f"batch_norm: the state's mean {state.mean.shape} and var {state.var.shape} must have the shape of scale, "
             f"{scale.shape}"
         )
-    check_not_wider("batch_norm", "x", x, "scale", scale)
+    for what, array in (("x", x), ("shift", params.shift), ("the state", state.mean)):
+        check_not_wider("batch_norm", what, array, "scale", scale)
     v: Value = x
     if isinstance(mode, Train):
         if x.size < 2 * x.shape[-1]:

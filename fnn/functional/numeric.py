@@ -221,6 +221,6 @@ def matmul(a: Value, b: Value, /) -> Value:
 
 
 def einsum(subscripts: str, /, *operands: Array) -> Array:
-    """np.einsum with explicit or implicit subscripts; the same subscript twice in one operand has no gradient yet."""
+    """np.einsum, typed."""
     made: Any = np.einsum(subscripts, *operands)
     return made  # type: ignore[no-any-return]  # NumPy's stubs say Any

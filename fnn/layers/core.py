@@ -6,6 +6,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, Generic, Literal, TypeVar, overload
 
 from fnn.arrays import SameRank, Tokens
+from fnn.functional.checks import check_number, check_range
 from fnn.functional.linear import DenseParams, LinearParams, dense
 from fnn.functional.noise import check_drop_rate, dropout
 from fnn.functional.norms import BatchNormState, NormParams, batch_norm
@@ -70,6 +71,9 @@ class Dense(ComposableRows, Generic[DP]):
     ) -> None:
         check_size("Dense", "n_in", n_in)
         check_size("Dense", "n_out", n_out)
+        for what, initializer in (("weight_init", weight_init), ("bias_init", bias_init)):
+            if not callable(initializer):
+                raise TypeError(f"Dense: {what} is {initializer!r}, expected an initializer, as fnn.initializers.he_normal")
         self.__dict__.update(n_in=n_in, n_out=n_out, bias=bias, weight_init=weight_init, bias_init=bias_init)
 
     def init(self, key: Key, /) -> tuple[DP, None]:
@@ -104,10 +108,8 @@ class BatchNorm(ComposableAnyRank):
 
     def __post_init__(self) -> None:
         check_size("BatchNorm", "n", self.n)
-        if not 0 <= self.momentum <= 1:
-            raise ValueError(
-                f"BatchNorm: momentum is {self.momentum}, the weight of the new batch, expected 0 <= momentum <= 1"
-            )
+        check_range("BatchNorm", "momentum", self.momentum)
+        check_number("BatchNorm", "eps", self.eps)
         if not self.eps > 0:
             raise ValueError(f"BatchNorm: eps is {self.eps}, expected a positive number")
 

@@ -10,7 +10,7 @@ from fnn.arrays import Array, Array2
 from fnn.autodiff.transforms import watch
 from fnn.mode import EVAL, Mode, check_mode
 from fnn.random import Key, check_key
-from fnn.tree import freeze
+from fnn.tree import freeze, show
 
 # Checkers print these names in their messages.
 In_contra = TypeVar("In_contra", contravariant=True)
@@ -66,7 +66,7 @@ def init(layer: HasInit[P, S], key: Key, /) -> tuple[P, S]:
     """
     check_layer("init", layer)
     check_key("init", key)
-    return freeze(layer.init(key))
+    return freeze(check_pair(layer, "init", "(params, state)", layer.init(key)))
 
 
 def forward(layer: Layer[In, Out, P, S], params: P, state: S, x: In, mode: Mode = EVAL, /) -> tuple[Out, S]:
@@ -83,7 +83,7 @@ def forward(layer: Layer[In, Out, P, S], params: P, state: S, x: In, mode: Mode 
     check_mode("forward", mode)
 
     def run(given: dict[str, Any]) -> tuple[Out, S]:
-        return layer.forward(given["params"], state, given["x"], mode)
+        return check_pair(layer, "forward", "(y, state)", layer.forward(given["params"], state, given["x"], mode))
 
     return watch(run, {"params": params, "x": x})
 
@@ -169,7 +169,7 @@ class Chain(Generic[In, Out, P, S]):
 
     def init(self, key: Key, /) -> tuple[P, S]:
         """The parts' parameters and states, each in a tuple."""
-        made = [layer.init(key.fold(i)) for i, layer in enumerate(self.layers)]
+        made = [check_pair(layer, "init", "(params, state)", layer.init(key.fold(i))) for i, layer in enumerate(self.layers)]
         params: Any = tuple([p for p, _ in made])
         state: Any = tuple([s for _, s in made])
         return params, state
@@ -192,15 +192,18 @@ class Chain(Generic[In, Out, P, S]):
                     y = layer.f(y)
                     after = None
                 else:
-                    y, after = layer.forward(ps[i], before, y, mode.fold(i))
+                    made = layer.forward(ps[i], before, y, mode.fold(i))
+                    y, after = (
+                        made if made.__class__ is tuple and len(made) == 2 else check_pair(layer, "forward", "(y, state)", made)
+                    )
                 changed |= after is not before
                 new.append(after)
                 i += 1
         except Exception as error:
             error.add_note(f"in part [{i}] of the chain, {self.layers[i]!r}")
             raise
-        made: Any = tuple(new) if changed else state
-        return y, made
+        new_state: Any = tuple(new) if changed else state
+        return y, new_state
 
     def _check(self, params: Any, state: Any) -> None:
         n = len(self.layers)
@@ -223,6 +226,16 @@ class Chain(Generic[In, Out, P, S]):
 
     def __repr__(self) -> str:
         return " >> ".join([f"({part!r})" if isinstance(part, Chain) else repr(part) for part in self.layers])
+
+
+Pair = TypeVar("Pair")
+
+
+def check_pair(layer: object, method: str, expected: str, made: Pair) -> Pair:
+    """What a method of a layer returned; TypeError where it is no pair."""
+    if not isinstance(made, tuple) or len(made) != 2:
+        raise TypeError(f"{layer!r}: {method} must return {expected}, got {show(made)}")
+    return made
 
 
 def join(*parts: Any) -> Chain[Any, Any, Any, Any]:

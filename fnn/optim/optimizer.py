@@ -14,9 +14,9 @@ from typing import Any, Generic, TypeAlias
 
 import numpy as np
 
-from fnn.arrays import Array1, Value, read_only
+from fnn.arrays import Array1, Value, describe, read_only
 from fnn.functional.checks import check_number
-from fnn.tree import Layout, Record, Segment, flatten
+from fnn.tree import Layout, Record, Segment, flatten, show
 from fnn.tree.structure import T as P
 
 # read-only for the checker; a dict for trees and pickle
@@ -26,7 +26,8 @@ Segments: TypeAlias = tuple[Segment, ...]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class OptState(Record, Generic[P]):
-    """State of an optimiser: `step`, the number of updates applied, and its moments, each a flat vector in `slots`.
+    """State of an optimiser: `step`, the number of updates applied, and its moments, each a flat vector in `slots`;
+    `made_by` is the optimiser's class.
 
     `moment(name)` is a moment as a tree like the parameters: "momentum" for Sgd; "mu" and "nu" for Adam.
     """
@@ -34,6 +35,7 @@ class OptState(Record, Generic[P]):
     step: int
     slots: Slots
     layout: Layout[P]
+    made_by: str
 
     def moment(self, name: str, /) -> P:
         """A moment as a tree of the parameters' type, read-only. KeyError, with the names there are, for another name."""
@@ -80,28 +82,63 @@ class Optimizer(ABC):
         Raises TypeError, with the path, for a leaf that is not floating and for leaves of several dtypes.
         """
         layout: Layout[P] = Layout.of(f"{type(self).__name__}.init", params)
+        if not layout.segments:
+            raise TypeError(
+                f"{type(self).__name__}.init: there are no arrays in {show(params)}, hence nothing to train; Python numbers "
+                "are constants"
+            )
         vector = read_only(layout.pack(flatten(params)[0]))
-        return OptState(0, _frozen_slots(self.init_flat(vector, layout.segments)), layout)
+        slots = _frozen_slots(self, "init_flat", self.init_flat(vector, layout.segments), None, layout.dtype)
+        return OptState(0, slots, layout, type(self).__name__)
 
 
-def _frozen_slots(slots: Mapping[str, Array1]) -> Slots:
-    return {name: read_only(vector) for name, vector in slots.items()}
+def _frozen_slots(opt: Optimizer, method: str, slots: object, like: Mapping[str, Array1] | None, dtype: Any) -> Slots:
+    """The moments that an optimiser gave, read-only. TypeError or ValueError where they are not like those before."""
+    name = f"{type(opt).__name__}.{method}"
+    if not isinstance(slots, Mapping) or not all([isinstance(vector, np.ndarray) for vector in slots.values()]):
+        raise TypeError(f"{name}: the moments must be a dict of arrays by name, got {show(slots)}")
+    for key, vector in slots.items():
+        expected = dtype if like is None or key not in like else like[key].dtype
+        if vector.dtype.kind == "f" and vector.dtype != expected:
+            raise TypeError(
+                f"{name}: the moment {key!r} is {describe(vector)}, expected {expected}, as before and as the parameters"
+            )
+    if like is not None and slots.keys() != like.keys():
+        raise ValueError(f"{name}: the moments are {sorted(slots)}, expected those of the state, {sorted(like)}")
+    return {key: read_only(vector) for key, vector in slots.items()}
 
 
 def apply_flat(opt: Optimizer, grads: Array1, opt_state: OptState[P], params: Array1) -> tuple[Array1, OptState[P]]:
     """One step on vectors: the new parameters, read-only, and the new state."""
+    name = type(opt).__name__
+    if opt_state.made_by != name:
+        raise ValueError(f"{name} was given the state of {opt_state.made_by}; make its own with optimizer.init(params)")
+    slots = opt_state.slots
     try:
-        delta, slots = opt.update_flat(grads, opt_state.slots, params, opt_state.step, opt_state.layout.segments)
+        made: object = opt.update_flat(grads, slots, params, opt_state.step, opt_state.layout.segments)
     except KeyError as error:
-        if error.args and error.args[0] not in opt_state.slots:
-            error.add_note(
-                f"{type(opt).__name__} was given the state of another optimizer, with the moments {sorted(opt_state.slots)}; "
-                "make its own with optimizer.init(params)"
-            )
-        raise
-    new: Array1 = np.add(params, delta, delta) if delta.dtype == params.dtype else (params + delta).astype(params.dtype)
+        if error.args[:1] == () or error.args[0] in slots:
+            raise
+        raise ValueError(
+            f"{name}: the state has the moments {sorted(slots)} and no {error.args[0]!r}, so it was made with other options; "
+            "make a new one with optimizer.init(params)"
+        ) from error
+    if not isinstance(made, tuple) or len(made) != 2:
+        raise TypeError(f"{name}.update_flat: expected (delta, slots), got {show(made)}")
+    delta, moments = made
+    if not isinstance(delta, np.ndarray) or delta.shape != params.shape:
+        raise TypeError(
+            f"{name}.update_flat: delta is {show(delta)}, expected a vector like the parameters, {describe(params)}"
+        )
+    # A new array: delta may be a moment as well.
+    new = (params + delta).astype(params.dtype, copy=False)
     state: Any = object.__new__(OptState)
-    state.__dict__.update(step=opt_state.step + 1, slots=_frozen_slots(slots), layout=opt_state.layout)
+    state.__dict__.update(
+        step=opt_state.step + 1,
+        slots=_frozen_slots(opt, "update_flat", moments, slots, params.dtype),
+        layout=opt_state.layout,
+        made_by=name,
+    )
     return read_only(new), state
 
 

@@ -45,10 +45,11 @@ def check_laws(
             said = check(subject)
         except Exception as error:
             found = str(error) if isinstance(error, AssertionError) else f"it raised {type(error).__name__}: {error}"
+            advice = f"where it cannot hold on purpose: {name}(..., skip=({law!r},))"
+            if not isinstance(error, AssertionError):
+                advice += "; an error that comes whatever the law is a mistake in the object, or in what it was given"
             raise AssertionError(
-                f"{name}: {what} breaks the law {law!r}: {found}\n"
-                f"  the law: {first_line(check)}\n"
-                f"  where it cannot hold on purpose: {name}(..., skip=({law!r},))"
+                f"{name}: {what} breaks the law {law!r}: {found}\n  the law: {first_line(check)}\n  {advice}"
             ) from error
         if said is not False:
             held.append(law)

@@ -46,7 +46,7 @@ class OptimizerSubject:
 def purity(subject: OptimizerSubject) -> None:
     """init and update change no argument, no global generator and no global setting.
 
-    What `update_flat` returns is written to: it must be a fresh vector, not the gradient or a moment.
+    The moments that `update_flat` returns are made read-only: they must be fresh, not the gradient.
     """
     opt = subject.opt
     grads, state, params = subject.inputs()
@@ -64,12 +64,15 @@ def determinism(subject: OptimizerSubject) -> None:
 
 
 def dtype(subject: OptimizerSubject) -> None:
-    """Parameters and moments keep dtype and shape, in float32 and in float64."""
+    """Parameters, moments and delta keep dtype and shape, in float32 and in float64."""
     for precision in _PRECISIONS:
         grads, state, params = subject.inputs(precision)
         new, after = update(subject.opt, grads, state, params)
         assert show(new) == show(params), f"the new parameters are {show(new)}, expected {show(params)}"
         check_floats("the state", after, precision, "parameters")
+        g, p = (state.layout.pack(leaves(tree)) for tree in (grads, params))
+        delta = subject.opt.update_flat(g, state.slots, p, state.step, state.layout.segments)[0]
+        check_floats("the delta", delta, precision, "parameters")
 
 
 def state_threading(subject: OptimizerSubject) -> None:

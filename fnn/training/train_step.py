@@ -13,6 +13,7 @@ from fnn.layers.layer import Layer, check_layer, forward
 from fnn.mode import Mode, Train
 from fnn.optim.optimizer import Optimizer, apply_flat
 from fnn.training.train_state import P, S, TrainState
+from fnn.tree import leaves as leaves_of
 from fnn.tree import show
 
 Aux = TypeVar("Aux")
@@ -62,9 +63,15 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
     >>> value, ts.params, ts.step
     (np.float64(1.0), array([0.5, 0.5]), 1)
     """
+    if not callable(loss):
+        raise TypeError(
+            f"train_step: the loss is {loss!r}, expected a function; of a model write fnn.supervised(model, criterion)"
+        )
+    if not isinstance(opt, Optimizer):
+        raise TypeError(f"train_step: the optimizer is {opt!r}, expected an Optimizer, as fnn.Adam(1e-3)")
     # What the last step made: its parameters, their leaves and the vector they are views of. Only a cache: parameters
     # that come from elsewhere are packed anew. One name bound to one tuple, so that threads cannot see half of it.
-    last: tuple[Any, list[Value], Value] = (None, [], None)
+    last: tuple[Any, list[Value], Value] = (object(), [], None)
 
     def step(ts: TrainState[Any, Any], /, *batch: Any, **options: Any) -> Any:
         nonlocal last
@@ -76,7 +83,7 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
         opt_state = ts.opt
         layout = opt_state.layout
         params, leaves, vector = last
-        if params is not ts.params:
+        if params is not ts.params or not layout.structure.immutable:
             leaves = layout.leaves_of("train_step", "the parameters", ts.params)
             vector = layout.pack(leaves)
         mode = Train(ts.key).fold(ts.step)
@@ -86,6 +93,7 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
         state, aux = found.aux if has_aux else (found.aux, None)
         if state is not ts.state:
             state = detach(state, found.tape, freeze=True)
+            _check_state(ts.state, state)
         grads = layout.pack(
             [np.zeros(leaf.shape, leaf.dtype) if g is None else g for leaf, g in zip(leaves, found.leaves, strict=True)]
         )
@@ -98,6 +106,17 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
         return new, ((found.loss, detach(aux, found.tape)) if has_aux else found.loss)
 
     return step
+
+
+def _check_state(before: Any, after: Any) -> None:
+    """TypeError where a loss returns a state of another kind than it was given."""
+    old, new = leaves_of(before), leaves_of(after)
+    unlike = type(before) is not type(after) or (isinstance(after, tuple) and len(before) != len(after))
+    if unlike or [leaf.dtype for leaf in old] != [leaf.dtype for leaf in new]:
+        raise TypeError(
+            f"train_step: the loss returned the state {show(after)} for {show(before)}, which is of another kind or dtype; "
+            "if it returns (loss, (state, aux)), say has_aux=True"
+        )
 
 
 @overload
@@ -115,6 +134,8 @@ def supervised(model: Any, criterion: Any, /) -> Any:
     >>> step = fnn.train_step(fnn.supervised(fnn.Dense(2, 1), fnn.mse), fnn.Adam(1e-3))
     """
     check_layer("supervised", model)
+    if not callable(criterion):
+        raise TypeError(f"supervised: the criterion is {criterion!r}, expected a function, as fnn.mse")
     run = model.forward
 
     def loss(params: Any, state: Any, mode: Mode, x: Any, target: Any, /) -> Any:

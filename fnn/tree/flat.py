@@ -8,7 +8,7 @@ from typing import Any, Generic, NamedTuple
 
 import numpy as np
 
-from fnn.arrays import Array1, Value, describe, read_only
+from fnn.arrays import Array1, Traced, Value, describe, read_only
 from fnn.tree.operations import check_floating, paths
 from fnn.tree.structure import PyTree, Structure, T, difference, flatten, is_leaf
 
@@ -71,6 +71,8 @@ class Layout(Generic[T]):
 
     def pack(self, leaves: Sequence[Value]) -> Array1:
         """A fresh vector of these leaves, one behind the other."""
+        if any([isinstance(leaf, Traced) for leaf in leaves]):
+            raise TypeError("fnn: the parameters of an optimizer step are being differentiated, and a step has no gradient")
         vector = np.empty(self.size, self.dtype)
         if leaves:
             np.concatenate([leaf.reshape(-1) for leaf in leaves], out=vector)

@@ -167,8 +167,13 @@ def global_norm(tree: PyTree, /) -> Scalar:
     >>> float(global_norm((np.array([3.0]), np.array([4.0]))))
     5.0
     """
-    squares = [np.sum(np.square(leaf)) for leaf in leaves(tree)]
-    return np.sqrt(builtins.sum(squares[1:], squares[0])) if squares else np.float32(0)
+    found: list[Value] = list(leaves(tree))
+    if not found:
+        return np.float32(0)
+    # in float64, where the squares of float32 do not overflow
+    squares = [np.sum(np.square(leaf.astype(np.float64))) for leaf in found]
+    norm: Scalar = np.sqrt(builtins.sum(squares[1:], squares[0])).astype(np.result_type(*[leaf.dtype for leaf in found]))
+    return norm
 
 
 def show(tree: object, /) -> str:

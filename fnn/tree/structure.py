@@ -195,6 +195,8 @@ def _kind(tree: Any) -> type[Node]:
 
 def _new_kind(cls: type) -> type[Node]:
     if issubclass(cls, (np.ndarray, np.generic, Traced)):
+        if cls.__name__ in ("matrix", "MaskedArray"):
+            raise TypeError(f"tree: a {cls.__name__} computes unlike an array, so it cannot be a leaf; use np.asarray")
         return _Leaf
     if dataclasses.is_dataclass(cls):
         if not cls.__dataclass_params__.frozen:  # type: ignore[attr-defined]  # every dataclass has it; typeshed does not say so
@@ -239,17 +241,22 @@ def _structure_of(tree: Any, leaves: list[Value]) -> Node:
     return kind(cls, label, tuple([_structure_of(part, leaves) for part in parts]))
 
 
+def _holds_mutable(node: Node) -> bool:
+    return node.cls in (list, dict) or any([_holds_mutable(child) for child in node.children])
+
+
 class Structure(Generic[T]):
     """What is left of a tree when its leaves are taken out. Compares by content and pickles.
 
-    `n_leaves` is how many leaves `unflatten` takes.
+    `n_leaves` is how many leaves `unflatten` takes; `immutable` says that there are no lists and dicts in it.
     """
 
-    __slots__ = ("n_leaves", "root")
+    __slots__ = ("immutable", "n_leaves", "root")
 
     def __init__(self, root: Node, n_leaves: int) -> None:
         self.root = root
         self.n_leaves = n_leaves
+        self.immutable = not _holds_mutable(root)
 
     def unflatten(self, leaves: Sequence[Value], /) -> T:
         """The tree of this structure with these leaves, in the order in which `flatten` gave them.

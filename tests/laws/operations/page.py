@@ -11,7 +11,6 @@ import numpy.fft  # its functions are among those that NumPy hands over once it 
 from numpy.testing.overrides import get_overridable_numpy_array_functions
 
 from fnn.autodiff import registry
-from fnn.autodiff.tracer import Tracer
 
 PAGE = Path(__file__).parents[3] / "docs" / "operations.md"
 
@@ -42,12 +41,6 @@ def listed(names: Iterable[str]) -> str:
     return " ".join([f"`{name}`" for name in sorted(set(names))])
 
 
-def methods() -> list[str]:
-    """The methods and attributes of arrays that a tracer has."""
-    own = {name for name in vars(Tracer) if not name.startswith("_")} & set(dir(np.ndarray))
-    return sorted(own - {"item", "tolist", "sort"})
-
-
 def page() -> str:
     functions = dispatched()
     text = [HEAD.format(version=".".join(np.__version__.split(".")[:2]))]
@@ -64,7 +57,7 @@ def page() -> str:
                 f"np.{f.__name__}.{way}" for way, table in ways.items() for f, rule in table.items() if kind(rule) == wanted
             ]
             text.append(f"Methods of ufuncs: {listed(names)}\n")
-            text.append(f"Methods and attributes of arrays: {listed(f'.{name}' for name in methods())}\n")
+            text.append("Operators, indexing, and the methods of arrays that correspond to these functions.\n")
     return "\n".join(text)
 
 
