@@ -55,8 +55,9 @@ def differentiate(
         raise TypeError(f"{name}: the function must return {pair}; got {_kind_of(out)}")
     loss: Value
     loss, aux = out if has_aux else (out, None)
-    _refuse_leaked([loss], tape)
     on_tape = loss.__class__ is Tracer and loss.tape is tape
+    if not on_tape:
+        _refuse_leaked([loss], tape)
     value = loss.value if on_tape else loss
     if not isinstance(value, (np.ndarray, np.generic, Tracer)) or value.dtype.kind != "f" or value.shape != ():
         _refuse_loss(name, loss)

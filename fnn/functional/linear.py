@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from fnn.arrays import Array1, Array2, Tokens, Value, total
 from fnn.autodiff.primitive import fused
 from fnn.autodiff.tracer import value_of
@@ -55,7 +57,8 @@ def _affine_reference(x: Value, weight: Value, *bias: Value) -> Value:
 def _affine(x: Value, weight: Value, *bias: Value) -> tuple[Value, Callable[[Value, Sequence[bool]], Sequence[Value]]]:
     # With the rows of all leading axes in one matrix X, Y = X W + 1 b^T. From dL = <G, dY> = <G, dX W + X dW + 1 db^T>:
     #   dL/dX = G W^T,  dL/dW = X^T G,  dL/db = G^T 1, the sum of the rows.
-    rows = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
+    flat = x.ndim == 2
+    rows = x if flat else x.reshape(-1, x.shape[-1])
     y = rows @ weight
     if bias:
         if bias[0].dtype == y.dtype:
@@ -64,12 +67,15 @@ def _affine(x: Value, weight: Value, *bias: Value) -> tuple[Value, Callable[[Val
             y = y + bias[0]
 
     def pull(g: Value, wanted: Sequence[bool]) -> Sequence[Value]:
-        g = g.reshape(y.shape)
-        dx = (g @ weight.T).reshape(x.shape) if wanted[0] else None
+        if not flat:
+            g = g.reshape(y.shape)
+        dx = None
+        if wanted[0]:
+            dx = g @ weight.T if flat else (g @ weight.T).reshape(x.shape)
         dw = rows.T @ g if wanted[1] else None
         return (dx, dw, total(g, 0) if wanted[2] else None) if bias else (dx, dw)
 
-    return (y if x.ndim == 2 else y.reshape(*x.shape[:-1], y.shape[-1])), pull
+    return (y if flat else y.reshape(*x.shape[:-1], y.shape[-1])), pull
 
 
 _affine_op = fused(3, _affine_reference)(_affine)
@@ -95,13 +101,13 @@ def dense(params: DenseParams | LinearParams, x: Tokens, /) -> Tokens:
     weight: Value = params.weight
     v, w = value_of(x), value_of(weight)
     check_array("dense", "x", v)
-    check_array("dense", "weight", w)
+    if w.__class__ is not np.ndarray or w.dtype is not v.dtype:
+        check_array("dense", "weight", w)
+        check_not_wider("dense", "x", v, "weight", w)
     if w.ndim != 2:
         raise ValueError(f"dense: weight has shape {w.shape}, expected [in_features, out_features]")
     if v.ndim not in (2, 3) or v.shape[-1] != w.shape[0]:
         _refuse_shape(v, w)
-    if v.dtype is not w.dtype:
-        check_not_wider("dense", "x", v, "weight", w)
     y: Tokens
     if isinstance(params, LinearParams):
         y = _linear_op(x, weight)

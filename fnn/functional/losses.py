@@ -133,8 +133,7 @@ def bce(probability: SameRank, target: SameRank, /, *, eps: float = 1e-7) -> Sca
     """Binary cross-entropy of probabilities: the mean of -(t log p + (1 - t) log(1 - p)).
 
     p is clipped to [eps, 1 - eps], outside of which the gradient is 0; eps is at least the rounding of 1 in p's dtype. Where
-    the probability comes from a sigmoid,
-    `bce_with_logits` is exact and never stuck.
+    the probability comes from a sigmoid, `bce_with_logits` is exact and never stuck.
 
     Raises as `mse` does, and ValueError where a probability is not in [0, 1].
 

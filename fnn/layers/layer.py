@@ -178,7 +178,8 @@ class Chain(Generic[In, Out, P, S]):
         """x through all parts in order."""
         ps: Any = params
         ss: Any = state
-        self._check(ps, ss)
+        if not (ps.__class__ is ss.__class__ is tuple and len(ps) == len(ss) == len(self.layers)):
+            self._check(ps, ss)
         check_mode("chain", mode)
         layers: tuple[Any, ...] = self.layers
         y: Any = x

@@ -94,12 +94,14 @@ class Optimizer(ABC):
 
 def _frozen_slots(opt: Optimizer, method: str, slots: object, like: Mapping[str, Array1] | None, dtype: Any) -> Slots:
     """The moments that an optimiser gave, read-only. TypeError or ValueError where they are not like those before."""
+    if slots is like and like is not None:
+        return like
     name = f"{type(opt).__name__}.{method}"
     if not isinstance(slots, Mapping) or not all([isinstance(vector, np.ndarray) for vector in slots.values()]):
         raise TypeError(f"{name}: the moments must be a dict of arrays by name, got {show(slots)}")
     for key, vector in slots.items():
         expected = dtype if like is None or key not in like else like[key].dtype
-        if vector.dtype.kind == "f" and vector.dtype != expected:
+        if vector.dtype is not expected and vector.dtype.kind == "f" and vector.dtype != expected:
             raise TypeError(
                 f"{name}: the moment {key!r} is {describe(vector)}, expected {expected}, as before and as the parameters"
             )
@@ -131,7 +133,9 @@ def apply_flat(opt: Optimizer, grads: Array1, opt_state: OptState[P], params: Ar
             f"{name}.update_flat: delta is {show(delta)}, expected a vector like the parameters, {describe(params)}"
         )
     # A new array: delta may be a moment as well.
-    new = (params + delta).astype(params.dtype, copy=False)
+    new: Array1 = params + delta
+    if new.dtype != params.dtype:
+        new = new.astype(params.dtype)
     state: Any = object.__new__(OptState)
     state.__dict__.update(
         step=opt_state.step + 1,

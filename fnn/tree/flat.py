@@ -71,16 +71,24 @@ class Layout(Generic[T]):
 
     def pack(self, leaves: Sequence[Value]) -> Array1:
         """A fresh vector of these leaves, one behind the other."""
-        if any([isinstance(leaf, Traced) for leaf in leaves]):
-            raise TypeError("fnn: the parameters of an optimizer step are being differentiated, and a step has no gradient")
         vector = np.empty(self.size, self.dtype)
         if leaves:
-            np.concatenate([leaf.reshape(-1) for leaf in leaves], out=vector)
+            try:
+                np.concatenate([leaf if leaf.ndim == 1 else leaf.reshape(-1) for leaf in leaves], out=vector)
+            except TypeError:
+                if any([isinstance(leaf, Traced) for leaf in leaves]):
+                    raise TypeError(
+                        "fnn: an optimizer step on parameters that are being differentiated has no gradient"
+                    ) from None
+                raise
         return vector
 
     def views(self, vector: Array1) -> list[Value]:
         """The leaves as views of the vector, read-only where it is."""
-        return [vector[start:stop].reshape(shape) for _, start, stop, shape in self.segments]
+        return [
+            vector[start:stop] if len(shape) == 1 else vector[start:stop].reshape(shape)
+            for _, start, stop, shape in self.segments
+        ]
 
     def unpack(self, vector: Array1) -> T:
         """The tree whose leaves are views of the vector."""

@@ -194,3 +194,44 @@ def test_the_batch_norm_kernel_equals_its_reference(seed: int, rank: int) -> Non
     u = rng.normal(size=y.shape)
     for a, b in zip(pullback(u), pullback2(u), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-11)
+
+
+def test_exact_gelu_is_accurate_far_from_zero() -> None:
+    x = np.array([-9.0, -8.0, 1e300])
+    y, pullback = fnn.vjp(lambda x: fnn.gelu(x, approximate=False), x)
+    np.testing.assert_allclose(y, [-9 * 1.1285884059538406e-19, -8 * 6.220960574271785e-16, 1e300], rtol=1e-12)
+    np.testing.assert_allclose(pullback(np.ones(3))[2], 1.0)
+
+
+def test_bce_is_finite_where_one_minus_eps_rounds_to_one() -> None:
+    ones = np.ones(2, np.float32)
+    value, g = fnn.value_and_grad(lambda p: fnn.bce(p, ones, eps=1e-12))(ones)
+    assert np.isfinite(value)
+    assert np.all(np.isfinite(g))
+
+
+def test_the_gradient_of_a_numpy_scalar_is_one() -> None:
+    functions: list[Any] = [np.arccosh, np.tanh, lambda x: np.float64(1.0) + 0 * x, lambda x: fnn.elu(x) * 2]
+    for f in functions:
+        assert type(fnn.grad(f)(np.float64(1.5))) is np.float64
+    assert type(fnn.jvp(np.sum, np.ones(2), np.ones(2))[1]) is np.float64
+
+
+def test_a_pullback_remembers_the_place_where_it_was_made() -> None:
+    x = np.array([1.0, 2.0])
+    _, pullback = fnn.vjp(lambda x: x * x, x)
+    x[:] = 100
+    np.testing.assert_array_equal(pullback(np.ones(2)), [2.0, 4.0])
+
+
+def test_global_norm_of_large_float32_does_not_overflow() -> None:
+    norm = fnn.tree.global_norm((np.full(4, 1e30, np.float32),))
+    assert norm.dtype == np.float32
+    np.testing.assert_allclose(norm, 2e30, rtol=1e-6)
+
+
+def test_subclasses_of_arrays_are_made_plain_or_refused() -> None:
+    frozen: Any = fnn.tree.freeze((np.ones(2).view(type("Special", (np.ndarray,), {})),))
+    assert type(frozen[0]) is np.ndarray
+    with pytest.raises(TypeError, match="MaskedArray computes unlike an array"):
+        fnn.tree.leaves((np.ma.masked_array([1.0]),))

@@ -201,3 +201,77 @@ def test_runs_of_one_key_are_equal_and_of_another_differ() -> None:
     runs = [fnn.repeat(5, step, fnn.start(MODEL, opt, fnn.key(k)), *batch())[1] for k in (0, 0, 1)]
     assert runs[0] == runs[1]
     assert runs[0] != runs[2]
+
+
+# What an optimiser of one's own gives back
+
+
+@dataclass(frozen=True)
+class HeavyBall(fnn.Optimizer):
+    """Momentum in its natural form: the step is the moment itself."""
+
+    learning_rate: float
+
+    def init_flat(self, params: fnn.Array1, segments: fnn.Segments, /) -> fnn.Slots:
+        return {"velocity": np.zeros_like(params)}
+
+    def update_flat(
+        self, grads: fnn.Array1, slots: fnn.Slots, params: fnn.Array1, step: int, segments: fnn.Segments, /
+    ) -> tuple[fnn.Array1, fnn.Slots]:
+        velocity = 0.9 * slots["velocity"] - self.learning_rate * grads
+        return velocity, {"velocity": velocity}
+
+
+def test_a_step_that_is_also_the_moment_leaves_the_moment_as_it_is() -> None:
+    params = np.array([1.0, 2.0])
+    opt = HeavyBall(0.1)
+    new, state = fnn.update(opt, params, opt.init(params), params)
+    np.testing.assert_allclose(new, [0.9, 1.8])
+    np.testing.assert_allclose(state.moment("velocity"), [-0.1, -0.2])
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (lambda p: -p, r"expected \(delta, slots\), got f64\[2\]"),
+        (lambda p: ([0.0, 0.0], {}), "delta is .*expected a vector like the parameters"),
+        (lambda p: (p[:1], {}), r"delta is f64\[1\], expected a vector like the parameters, f64\[2\]"),
+        (lambda p: (p, {"more": p}), r"the moments are \['more'\], expected those of the state, \[\]"),
+        (lambda p: (p, [p]), "the moments must be a dict of arrays by name"),
+    ],
+)
+def test_what_an_optimiser_gives_is_checked(given: Any, message: str) -> None:
+    class Odd(fnn.Optimizer):
+        def init_flat(self, params: fnn.Array1, segments: fnn.Segments, /) -> fnn.Slots:
+            return {}
+
+        def update_flat(self, grads: Any, slots: Any, params: Any, step: int, segments: Any, /) -> Any:
+            return given(params)
+
+    params = np.ones(2)
+    with pytest.raises((TypeError, ValueError), match=message):
+        fnn.update(Odd(), params, Odd().init(params), params)
+
+
+def test_parameters_exchanged_in_a_dict_are_those_of_the_next_step() -> None:
+    def loss(p: dict[str, fnn.Array1], s: None, mode: fnn.Mode) -> tuple[fnn.Scalar, None]:
+        return np.sum(p["w"] ** 2), s
+
+    opt = fnn.Sgd(0.1)
+    step = fnn.train_step(loss, opt)
+    ts, _ = step(fnn.train_state({"w": np.ones(2)}, None, opt, fnn.key(0)))
+    ts.params["w"] = np.full(2, 10.0)
+    assert step(ts)[1] == 200.0
+
+
+def test_a_state_of_another_kind_is_refused_where_it_is_returned() -> None:
+    opt = fnn.Sgd(0.1)
+    ts = fnn.train_state(np.ones(2), (np.ones(1), np.zeros(2)), opt, fnn.key(0))
+    states: list[Any] = [None, ((np.ones(1), np.zeros(2)), "aux", 3), (np.ones(1, np.float32), np.zeros(2))]
+    for state in states:
+
+        def loss(p: Any, s: Any, mode: fnn.Mode, state: Any = state) -> Any:
+            return np.sum(p), state
+
+        with pytest.raises(TypeError, match=r"the loss returned the state .*has_aux=True"):
+            fnn.train_step(loss, opt)(ts)
