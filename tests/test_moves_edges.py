@@ -244,7 +244,7 @@ REFUSED: list[tuple[Callable[[Any], Any], str]] = [
     (lambda x: np.pad(x, 1, "mean"), "np.pad with mode='mean' has no gradient"),
     (lambda x: np.pad(x, 1, "linear_ramp"), "np.pad with mode='linear_ramp' has no gradient"),
     (lambda x: np.pad(x, 1, "reflect", reflect_type="odd"), "np.pad with mode='reflect' and reflect_type='odd'"),
-    (lambda x: np.unique(x), "np.unique has no gradient here"),
+    (lambda x: np.unique(x, axis=0), "np.unique with axis= has no gradient here"),
     (lambda x: np.histogram(x, 3), "np.histogram has no gradient here"),
     (lambda x: np.put(x, 0, 1.0), "np.put writes into an array.*fnn.set_at"),
     (lambda x: np.place(np.ones(3), x > 0, x), "np.place writes into an array.*fnn.set_at"),

@@ -40,6 +40,25 @@ def _partition(a: Value, kth: Any, axis: int | None = -1, kind: Any = "introsele
     return _rearranged(a, axis, lambda v, axis: np.partition(v, kth, axis, kind, order))
 
 
+@implements(np.unique)
+def _unique(
+    ar: Value,
+    return_index: bool = False,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    axis: None = None,
+    **options: Any,
+) -> Any:
+    """The cotangent of a value goes to its first entry; indices and counts are constants."""
+    if axis is not None:
+        registry.refuse("np.unique with axis=")
+    unique: Any = np.unique  # its stubs have an overload for each set of flags
+    plain = unique(value_of(ar), True, return_inverse, return_counts, **options)
+    values = np.ravel(ar)[plain[1]]
+    results = (values, *plain[1 if return_index else 2 :])
+    return results if len(results) > 1 else values
+
+
 # Padding. Constants all around are the common case; its way back is to cut them off.
 _pad = elementary(
     lambda x, *, width, value: np.pad(x, width, constant_values=value),

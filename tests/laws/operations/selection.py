@@ -27,6 +27,12 @@ TABLE: list[Operation] = [
         (*TWO, away_from_zero),
         three,
     ),
+    Operation("np.unique", np.unique, SORTED),
+    Operation(
+        "np.unique with counts",
+        lambda a: np.unique(np.concatenate([a, a]), return_index=True, return_counts=True)[0] * 2,
+        SORTED,
+    ),
     Operation("np.select number", lambda a: np.select([a > 1], [a], 0.5), ONE),
     Operation("np.take wrap", lambda x: np.take(x, [[7], [-5]], axis=-1, mode="wrap"), ONE, cube),
     Operation("np.take clip", lambda x: np.take(indices=np.array([-4, 9]), a=x, mode="clip"), ONE),
