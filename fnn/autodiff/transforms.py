@@ -272,14 +272,14 @@ def vjp(f: Callable[[P], Q], primal: P, /) -> tuple[Q, Callable[[Q], P]]:
     """The value of f at `primal`, and its pullback: cotangents of the result to cotangents of `primal`.
 
     The pullback is linear and may be called any number of times. A cotangent is a tree like the result, with its shapes
-    (ValueError where not); it is cast to the result's dtypes.
+    (ValueError where not); it is cast to the result's dtypes. The pullback keeps the arrays of `primal`, and no copies:
+    don't write to them before its last call.
 
     >>> y, pullback = vjp(lambda x: x * x, np.array([1.0, 2.0]))
     >>> y, pullback(np.array([1.0, 10.0]))
     (array([1., 4.]), array([ 2., 40.]))
     """
     leaves, structure = _inputs("vjp", primal)
-    leaves = [frozen(leaf) for leaf in leaves]  # the pullback needs them as they are now
     tape = Tape()
     inputs = tape.variables(leaves)
     try:
