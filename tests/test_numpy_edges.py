@@ -224,9 +224,10 @@ def test_single_precision_stays_single_in_every_cotangent(f: Any, order: int, mo
 
     def record(self: Any, value: Any, parents: Any, pull: Any, *rest: Any) -> Any:
         def watched(g: Any, *saved: Any) -> Any:
-            parts = pull(g, *saved)
+            pulled = pull(g, *saved)
+            parts = (pulled,) if isinstance(parents, int) else pulled
             seen.extend(part.dtype for part in parts if part is not None)
-            return parts
+            return pulled
 
         return elementary(self, value, parents, pull and watched, *rest)
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from fnn.arrays import Value, describe
-from fnn.autodiff.tape import Node, Pull, Tape
+from fnn.autodiff.tape import Node, Parents, Pull, Tape
 from fnn.autodiff.tracer import Tracer, value_of
 
 _active: ContextVar[bool] = ContextVar("fnn.debug_nans", default=False)
@@ -81,9 +81,9 @@ class Watcher(Tape):
                 raise FloatingPointError(f"{path} holds {_first(value)}, before any operation")
         return super().variables(values)
 
-    def record(self, value: Value, parents: Sequence[int], pull: Pull, saved: tuple[Any, ...] = ()) -> Tracer:
+    def record(self, value: Value, parents: Parents, pull: Pull, saved: tuple[Any, ...] = ()) -> Tracer:
         """As of a Tape."""
-        tell = self._teller(parents)
+        tell = self._teller((parents,) if isinstance(parents, int) else parents)
         if not self.only_errors and not all_finite([value]):
             raise FloatingPointError(tell("{} gave " + _first(value)))
         return super().record(value, parents, self._watched(pull, tell), saved)
@@ -102,17 +102,17 @@ class Watcher(Tape):
         return lambda what: f"{what.format(name)}, from {shapes}, {place}; it depends on {names}"
 
     def _watched(self, pull: Pull, tell: Callable[[str], str]) -> Pull:
-        def watched(g: Value, *saved: Any) -> Sequence[Value | None]:
+        def watched(g: Value, *saved: Any) -> Value:
             try:
-                parts = list(pull(g, *saved))
+                pulled = pull(g, *saved)
             except Exception as error:
                 if not getattr(error, "__notes__", None):
                     error.add_note(tell("in the backward pass of {}"))
                 raise
-            for part in parts:
+            for part in pulled if isinstance(pulled, (tuple, list)) else (pulled,):
                 if not self.only_errors and not isinstance(part, tuple) and not all_finite([part]):
                     raise FloatingPointError(tell("the backward pass of {} gave " + _first(part)))
-            return parts
+            return pulled
 
         return watched
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from fnn.arrays import Value
-from fnn.autodiff.tape import Tape
+from fnn.autodiff.tape import Parents, Tape
 from fnn.autodiff.tracer import Tracer, value_of
 
 
@@ -49,30 +49,21 @@ _SEQUENCES = frozenset([list, tuple])
 
 
 def _unary(function: Callable[..., Value], rule: Callable[..., Value]) -> Callable[..., Value]:
-    def pull(g: Value, *saved: Any) -> Sequence[Value]:
-        return (rule(g, *saved),)
-
     def op(x: Value, *args: Any, **options: Any) -> Value:
         if x.__class__ is not Tracer:
             return function(x, *args, **options)
         v = x.value
         if args or options:
             y = op(v, *args, **options)
-            return x.tape.record(y, (x.index,), lambda g: (rule(g, y, v, *args, **options),))
+            return x.tape.record(y, x.index, lambda g: rule(g, y, v, *args, **options))
         y = op(v) if v.__class__ is Tracer else function(v)
-        return x.tape.record(y, (x.index,), pull, (y, v))
+        return x.tape.record(y, x.index, rule, (y, v))
 
     return op
 
 
 def _binary(function: Callable[..., Value], rule_a: Callable[..., Value], rule_b: Callable[..., Value]) -> Callable[..., Value]:
-    def pull_a(g: Value, options: dict[str, Any], *saved: Value) -> Sequence[Value]:
-        return (rule_a(g, *saved, **options),)
-
-    def pull_b(g: Value, options: dict[str, Any], *saved: Value) -> Sequence[Value]:
-        return (rule_b(g, *saved, **options),)
-
-    def pull_both(g: Value, options: dict[str, Any], *saved: Value) -> Sequence[Value]:
+    def rule_both(g: Value, *saved: Value, **options: Any) -> Sequence[Value]:
         return rule_a(g, *saved, **options), rule_b(g, *saved, **options)
 
     def op(a: Value, b: Value, **options: Any) -> Value:
@@ -82,22 +73,24 @@ def _binary(function: Callable[..., Value], rule_a: Callable[..., Value], rule_b
         if tape_a is tape_b:
             if tape_a is None:
                 return function(a, b, **options)
-            tape, pull = tape_a, pull_both
-            parents: Sequence[int] = (a.index, b.index)
+            tape, rule = tape_a, rule_both
+            parents: Parents = (a.index, b.index)
             a, b = a.value, b.value
         # Only one of the two is on the latest tape; to it the other is a constant.
         elif tape_b is None or (tape_a is not None and tape_a.birth > tape_b.birth):
-            tape, pull = tape_a, pull_a
-            parents = (a.index,)
+            tape, rule = tape_a, rule_a
+            parents = a.index
             a = a.value
         else:
-            tape, pull = tape_b, pull_b
-            parents = (b.index,)
+            tape, rule = tape_b, rule_b
+            parents = b.index
             b = b.value
         if a.__class__ in _SEQUENCES or b.__class__ in _SEQUENCES:  # NumPy takes lists of numbers; rules take arrays
             a, b = (np.asarray(c) if c.__class__ in _SEQUENCES else c for c in (a, b))
         y = op(a, b, **options) if a.__class__ is Tracer or b.__class__ is Tracer else function(a, b, **options)
-        return tape.record(y, parents, pull, (options, y, a, b))
+        if options:
+            return tape.record(y, parents, lambda g: rule(g, y, a, b, **options))
+        return tape.record(y, parents, rule, (y, a, b))
 
     return op
 

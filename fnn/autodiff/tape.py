@@ -21,13 +21,15 @@ import numpy as np
 from fnn.arrays import Value, describe
 from fnn.autodiff.tracer import Tracer
 
-Pull: TypeAlias = Callable[..., Sequence[Value | None]]
+Pull: TypeAlias = Callable[..., Value]
 
 # (shape, dtype, parents, pull, saved): shape and dtype of the result, the places of the parents on the tape, the backward
-# rule. An input has no pull. A node that stands for several results has shape None, and their number in place of dtype.
-# A plain tuple, and values in `saved` rather than in closures, because a tape is made of many small objects, and the
-# garbage collector looks at each closure, but not at a tuple of arrays.
-Node: TypeAlias = tuple[tuple[int, ...] | None, Any, Sequence[int], Pull | None, tuple[Any, ...]]
+# rule. A single parent is the number itself, and then pull gives its one cotangent itself. An input has no pull. A node that
+# stands for several results has shape None, and their number in place of dtype. A plain tuple, and values in `saved` rather
+# than in closures, because a tape is made of many small objects, and the garbage collector looks at each closure, but not
+# at a tuple of arrays.
+Parents: TypeAlias = Sequence[int] | int
+Node: TypeAlias = tuple[tuple[int, ...] | None, Any, Any, Pull | None, tuple[Any, ...]]
 
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
@@ -51,7 +53,7 @@ class Tape:
         self.nodes = [(value.shape, value.dtype, (), None, ()) for value in values]
         return [Tracer(value, self, i) for i, value in enumerate(values)]
 
-    def record(self, value: Value, parents: Sequence[int], pull: Pull, saved: tuple[Any, ...] = ()) -> Tracer:
+    def record(self, value: Value, parents: Parents, pull: Pull, saved: tuple[Any, ...] = ()) -> Tracer:
         """A tracer for the result of an operation."""
         dtype = value.dtype
         if dtype is not _FLOAT32 and dtype is not _FLOAT64 and dtype.kind != "f":
@@ -73,7 +75,7 @@ class Tape:
         """
         first = len(self.nodes)
 
-        def pull_all(gathered: list[Value | None]) -> Sequence[Value | None]:
+        def pull_all(gathered: list[Value | None]) -> Value:
             return pull([np.zeros(v.shape, v.dtype) if g is None else g for v, g in zip(values, gathered, strict=True)])
 
         self.nodes.append((None, len(values), parents, pull_all, ()))
@@ -106,7 +108,9 @@ class Tape:
             _, _, parents, pull, saved = nodes[i]
             if pull is None:
                 continue
-            for parent, part in zip(parents, pull(g, *saved), strict=True):
+            pulled = pull(g, *saved)
+            # One parent and its one cotangent stand without tuples around them: so do most operations.
+            for parent, part in ((parents, pulled),) if parents.__class__ is int else zip(parents, pulled, strict=True):
                 if part is None:
                     continue
                 # The one place where cotangents meet: brought to the parent's shape and dtype, then added up.
