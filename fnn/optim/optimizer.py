@@ -73,7 +73,7 @@ class Optimizer(ABC):
     ) -> tuple[Array1, Slots]:
         """(delta, slots): what is added to the parameters, and the new moments. step counts from 0.
 
-        Pure: it writes to none of its arguments. delta is a fresh vector in the parameters' dtype.
+        Pure: it writes to none of its arguments. delta is a vector in the parameters' dtype; it may be a moment itself.
         """
 
     def init(self, params: P, /) -> OptState[P]:
