@@ -73,7 +73,7 @@ class Optimizer(ABC):
     ) -> tuple[Array1, Slots]:
         """(delta, slots): what is added to the parameters, and the new moments. step counts from 0.
 
-        Pure: it writes to none of its arguments. delta is a vector in the parameters' dtype; it may be a moment itself.
+        Pure: it writes to none of its arguments. delta is a fresh vector in the parameters' dtype.
         """
 
     def init(self, params: P, /) -> OptState[P]:
@@ -132,7 +132,7 @@ def apply_flat(opt: Optimizer, grads: Array1, opt_state: OptState[P], params: Ar
         raise TypeError(
             f"{name}.update_flat: delta is {show(delta)}, expected a vector like the parameters, {describe(params)}"
         )
-    # A new array: delta may be a moment as well.
+    # A new array, so that a delta that is a moment too, against the contract, corrupts nothing.
     new: Array1 = params + delta
     if new.dtype != params.dtype:
         new = new.astype(params.dtype)
