@@ -14,6 +14,7 @@ from fnn.arrays import Array1 as Array1
 from fnn.arrays import Array2 as Array2
 from fnn.arrays import Array3 as Array3
 from fnn.arrays import Array4 as Array4
+from fnn.arrays import Array5 as Array5
 from fnn.arrays import Bools as Bools
 from fnn.arrays import Int1 as Int1
 from fnn.arrays import Int2 as Int2
@@ -114,21 +115,26 @@ from fnn.training.train_step import repeat as repeat
 from fnn.training.train_step import supervised as supervised
 from fnn.training.train_step import train_step as train_step
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what loads on first use, for checkers; the same names stand in _LATER
     from fnn import datasets as datasets
     from fnn import testing as testing
 
 __version__ = "0.1.0"
 
-# Rooms that a small net does without: loaded when they are first named, so that `import fnn` stays quick.
+# What a small net does without: loaded when it is first named, so that `import fnn` stays quick.
 _ROOMS = frozenset({"datasets", "testing"})
+_LATER: dict[str, str] = {}
+_HOME = {name: module for module, names in _LATER.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> Any:
     if name in _ROOMS:
         return import_module(f"fnn.{name}")
+    if name in _HOME:
+        found = globals()[name] = getattr(import_module(f"fnn.{_HOME[name]}"), name)
+        return found
     raise AttributeError(f"module 'fnn' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_ROOMS})
+    return sorted({*globals(), *_ROOMS, *_HOME})

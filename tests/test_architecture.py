@@ -65,6 +65,21 @@ def test_numpy_is_the_only_thing_that_import_fnn_needs_and_rooms_load_when_named
         fnn.nothing  # noqa: B018  # pyright: ignore[reportAttributeAccessIssue]  # what the test is about
 
 
+def test_names_that_load_later_are_those_that_checkers_see() -> None:
+    seen = {
+        (node.module.removeprefix("fnn."), alias.asname)
+        for block in ast.parse((PACKAGE / "__init__.py").read_text()).body
+        if isinstance(block, ast.If)
+        for node in block.body
+        if isinstance(node, ast.ImportFrom) and node.module and node.module != "fnn"
+        for alias in node.names
+        if alias.asname == alias.name
+    }
+    later = {(module, name) for module, names in fnn._LATER.items() for name in names.split()}
+    assert seen == later
+    assert all(name in dir(fnn) and getattr(fnn, name) is not None for _, name in later)
+
+
 def test_the_version_is_that_of_the_package() -> None:
     assert f'version = "{fnn.__version__}"' in (ROOT / "pyproject.toml").read_text()
 

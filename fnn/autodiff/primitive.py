@@ -140,13 +140,16 @@ def fused(
     kernel's place where an input, or the cotangent, is itself being differentiated (higher orders), and it is what
     tests compare the kernel with.
 
-    With has_aux, kernel gives (y, aux, pull) and reference (y, aux); aux is passed on as it is, without gradient.
+    With has_aux, kernel gives (y, aux, pull) and reference (y, aux); aux is passed on as it is, without gradient. An
+    operation with several results gives a tuple of them in place of y, all floating; then g is the list of their
+    cotangents, zeros where none flows.
     """
 
     def pull_wanted(
         g: Value, pull: Callable[..., Sequence[Value]], wanted: Sequence[bool], args: Sequence[Value], options: dict[str, Any]
     ) -> Sequence[Value | None]:
-        if g.__class__ is not Tracer:
+        gs = g if g.__class__ is list else (g,)
+        if not [part for part in gs if part.__class__ is Tracer]:
             parts = pull(g, wanted)
             return parts if all(wanted) else [part for part, want in zip(parts, wanted, strict=True) if want]
         # The cotangent is being differentiated: the reference on a tape of its own, walked backwards with it.
@@ -155,7 +158,11 @@ def fused(
         rest = iter(inputs)
         out = reference(*[next(rest) if k < n and wanted[k] else a for k, a in enumerate(args)], **options)
         tape.close()
-        return tape.backward({(out[0] if has_aux else out).index: g}, len(inputs))
+        seeds: dict[int, Value] = {}
+        for y, part in zip(out if g.__class__ is list else (out[0] if has_aux else out,), gs, strict=True):
+            if y.__class__ is Tracer and y.tape is tape:
+                seeds[y.index] = seeds[y.index] + part if y.index in seeds else part
+        return tape.backward(seeds, len(inputs))
 
     def make(kernel: Callable[..., Any]) -> Callable[..., Any]:
         def op(*args: Value, **options: Any) -> Any:
@@ -176,6 +183,8 @@ def fused(
             if tape is None:
                 return (made[0], made[1]) if has_aux else made[0]
             saved = (made[-1], tuple(wanted), tuple(inside), options)
+            if made[0].__class__ is tuple:
+                return tuple(tape.record_several(made[0], parents, lambda gs: pull_wanted(gs, *saved)))
             traced = tape.record(made[0], tuple(parents), pull_wanted, saved)
             return (traced, made[1]) if has_aux else traced
 

@@ -11,7 +11,11 @@ import numpy as np
 from numpy.random import Generator
 
 import fnn
+from tests.laws.families import core
+from tests.laws.families.case import KernelCase, LayerCase
 from tests.laws.operations.case import Draw, away_from_zero, positive
+
+FAMILIES: list[Any] = [core]
 
 
 @dataclass(frozen=True)
@@ -44,51 +48,9 @@ ACTIVATIONS: list[Activation] = [
 ]
 
 
-@dataclass(frozen=True)
-class LayerCase:
-    """A layer made for n features; the ranks of x that it takes; whether it draws, and whether it may return its input."""
+LAYERS: list[LayerCase] = [case for family in FAMILIES for case in family.LAYERS]
 
-    name: str
-    make: Callable[[int], Any]
-    ranks: tuple[int, ...] = (2, 3)
-    draws: bool = False
-    aliases: bool = False
-
-
-def _scale_init(key: fnn.Key) -> fnn.Array1:
-    return np.ones(3, np.float32) + key.generator().random(3, np.float32)
-
-
-def _scale(weight: fnn.Array1, x: fnn.Array2) -> fnn.Array2:
-    return x * np.mean(weight)
-
-
-LAYERS: list[LayerCase] = [
-    LayerCase("Dense", lambda n: fnn.Dense(n, 3)),
-    LayerCase("Dense without bias", lambda n: fnn.Dense(n, 3, bias=False)),
-    LayerCase("BatchNorm", lambda n: fnn.BatchNorm(n), ranks=(2, 3, 4)),
-    LayerCase("BatchNorm, other options", lambda n: fnn.BatchNorm(n, momentum=0.3, eps=1e-3), ranks=(2, 3)),
-    LayerCase("Dropout", lambda n: fnn.Dropout(0.4), ranks=(2, 1, 4), draws=True, aliases=True),
-    LayerCase("Dropout of nothing", lambda n: fnn.Dropout(0.0), ranks=(2,), aliases=True),
-    LayerCase("Function", lambda n: fnn.Function(fnn.tanh)),
-    LayerCase("layer(init, apply)", lambda n: fnn.layer(_scale_init, _scale)),
-    LayerCase("residual", lambda n: fnn.residual(fnn.Dense(n, n) >> fnn.tanh)),
-    LayerCase("stack", lambda n: fnn.stack(2, fnn.Dense(n, n) >> fnn.silu)),
-    LayerCase("chain", lambda n: fnn.Dense(n, 4) >> fnn.tanh >> fnn.Dense(4, 2)),
-    LayerCase("norm behind dense", lambda n: fnn.Dense(n, 4) >> fnn.BatchNorm(4) >> fnn.gelu >> fnn.Dense(4, 1)),
-    LayerCase(
-        "all together",
-        lambda n: (
-            fnn.Dense(n, 4)
-            >> fnn.BatchNorm(4)
-            >> fnn.Dropout(0.3)
-            >> fnn.residual(fnn.Dense(4, 4) >> fnn.softplus >> fnn.Dropout(0.2))
-            >> fnn.Dense(4, 2)
-        ),
-        draws=True,
-    ),
-    LayerCase("chain(list)", lambda n: fnn.chain([fnn.Dense(n, 4), fnn.tanh, fnn.BatchNorm(4)])),
-]
+KERNELS: list[KernelCase] = [case for family in FAMILIES for case in family.KERNELS]
 
 
 def unit(rng: Generator, shape: tuple[int, ...]) -> Any:

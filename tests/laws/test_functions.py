@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fnn
-from fnn.functional import losses, norms
 from fnn.testing import check_grads, check_layer, check_loss
-from tests.laws.operations.case import away_from_zero, distinct
+from tests.laws.operations.case import away_from_zero
 from tests.laws.registry import ACTIVATIONS, LOSSES, Activation, LossCase
 
 seeds = st.integers(0, 2**32)
@@ -158,42 +157,6 @@ def test_accuracy_counts_rows_whose_largest_logit_is_the_labels() -> None:
     x = np.array([[1.0, 2.0], [2.0, 1.0], [0.0, 0.0], [5.0, 5.0]])
     assert fnn.accuracy(x, np.array([1, 1, 0, 1])) == 0.5
     assert isinstance(fnn.accuracy(x.astype(np.float32), np.array([1, 1, 0, 1])), float)
-
-
-FUSED: list[tuple[str, Any, tuple[Any, ...], dict[str, Any]]] = [
-    ("squares", losses._squares, (distinct, away_from_zero), {"factor": 0.5}),
-    ("absolutes", losses._absolutes, (distinct, away_from_zero), {}),
-    ("huber", losses._huber, (distinct, away_from_zero), {"delta": 0.7}),
-    ("bce_with_logits", losses._bce_with_logits, (away_from_zero, away_from_zero), {}),
-    ("cross_entropy", losses._cross_entropy_probabilities, (away_from_zero, away_from_zero), {"smoothing": 0.1}),
-]
-
-
-@pytest.mark.parametrize(("name", "op", "draws", "options"), FUSED, ids=lambda x: x if isinstance(x, str) else "")
-@given(shape=rows, seed=seeds)
-def test_a_fused_kernel_equals_its_reference(
-    name: str, op: Any, draws: Any, options: dict[str, Any], shape: tuple[int, ...], seed: int
-) -> None:
-    rng = np.random.default_rng(seed)
-    args = tuple(draw(rng, shape) for draw in draws)
-    fused, reference = fnn.vjp(lambda p: op(*p, **options), args), fnn.vjp(lambda p: op.reference(*p, **options), args)
-    np.testing.assert_allclose(fused[0], reference[0], rtol=1e-12)
-    u = np.asarray(rng.normal(size=fused[0].shape))
-    for a, b in zip(fused[1](u), reference[1](u), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
-
-
-@given(seed=seeds, rank=st.integers(2, 4))
-def test_the_batch_norm_kernel_equals_its_reference(seed: int, rank: int) -> None:
-    rng = np.random.default_rng(seed)
-    x, scale, shift = rng.normal(size=(3, 4, 2, 5)[-rank:]), rng.normal(size=5), rng.normal(size=5)
-    op: Any = norms._batch_norm
-    y, pullback = fnn.vjp(lambda p: op(*p, eps=1e-5)[0], (x, scale, shift))
-    y2, pullback2 = fnn.vjp(lambda p: op.reference(*p, eps=1e-5)[0], (x, scale, shift))
-    np.testing.assert_allclose(y, y2, rtol=1e-10, atol=1e-12)
-    u = rng.normal(size=y.shape)
-    for a, b in zip(pullback(u), pullback2(u), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-11)
 
 
 def test_exact_gelu_is_accurate_far_from_zero() -> None:
