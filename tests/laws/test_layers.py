@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 import fnn
 from fnn.testing import LAYER_LAWS, check_layer
+from tests.laws.families.case import LayerCase
 from tests.laws.operations.case import away_from_zero
-from tests.laws.registry import LAYERS, LayerCase
+from tests.laws.registry import LAYERS
 
 seeds = st.integers(0, 2**32)
 every_layer = pytest.mark.parametrize("case", LAYERS, ids=lambda case: case.name)
