@@ -43,6 +43,7 @@ from fnn.functional.activations import silu as silu
 from fnn.functional.activations import softmax as softmax
 from fnn.functional.activations import softplus as softplus
 from fnn.functional.activations import tanh as tanh
+from fnn.functional.cross_entropy import cross_entropy as cross_entropy
 from fnn.functional.indexing import add_at as add_at
 from fnn.functional.indexing import set_at as set_at
 from fnn.functional.linear import DenseParams as DenseParams
@@ -50,7 +51,6 @@ from fnn.functional.linear import LinearParams as LinearParams
 from fnn.functional.linear import dense as dense
 from fnn.functional.losses import bce as bce
 from fnn.functional.losses import bce_with_logits as bce_with_logits
-from fnn.functional.losses import cross_entropy as cross_entropy
 from fnn.functional.losses import half_mse as half_mse
 from fnn.functional.losses import huber as huber
 from fnn.functional.losses import mae as mae
@@ -118,12 +118,28 @@ from fnn.training.train_step import train_step as train_step
 if TYPE_CHECKING:  # what loads on first use, for checkers; the same names stand in _LATER
     from fnn import datasets as datasets
     from fnn import testing as testing
+    from fnn.functional.cross_entropy import cross_entropy_per_example as cross_entropy_per_example
+    from fnn.functional.nll import nll as nll
+    from fnn.functional.nll import nll_per_example as nll_per_example
+    from fnn.layers.over_time import over_time as over_time
+    from fnn.layers.parallel import parallel as parallel
+    from fnn.layers.sharing import frozen as frozen
+    from fnn.layers.sharing import tied as tied
+    from fnn.layers.summary import Summary as Summary
+    from fnn.layers.summary import summary as summary
 
 __version__ = "0.1.0"
 
 # What a small net does without: loaded when it is first named, so that `import fnn` stays quick.
 _ROOMS = frozenset({"datasets", "testing"})
-_LATER: dict[str, str] = {}
+_LATER: dict[str, str] = {
+    "layers.over_time": "over_time",
+    "layers.parallel": "parallel",
+    "layers.sharing": "frozen tied",
+    "layers.summary": "Summary summary",
+    "functional.cross_entropy": "cross_entropy_per_example",
+    "functional.nll": "nll nll_per_example",
+}
 _HOME = {name: module for module, names in _LATER.items() for name in names.split()}
 
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from fnn.arrays import Value
+from fnn.autodiff.abstract import Abstract
 from fnn.autodiff.tape import Parents, Tape
 from fnn.autodiff.tracer import Tracer, value_of
 
@@ -137,8 +138,8 @@ def fused(
     wanted may be None. Kernels see plain arrays only, so they may work in place on what they have made themselves.
 
     `reference(*args, **options)` is the same function as a composition of differentiable operations. It runs in the
-    kernel's place where an input, or the cotangent, is itself being differentiated (higher orders), and it is what
-    tests compare the kernel with.
+    kernel's place where an input, or the cotangent, is itself being differentiated (higher orders), and on abstract
+    arrays; and it is what tests compare the kernel with.
 
     With has_aux, kernel gives (y, aux, pull) and reference (y, aux); aux is passed on as it is, without gradient. An
     operation with several results gives a tuple of them in place of y, all floating; then g is the list of their
@@ -179,6 +180,8 @@ def fused(
                     inside[k] = v
                     wanted[k] = True
                     parents.append(a.index)
+            if tape is None and Abstract in [a.__class__ for a in args]:
+                return reference(*args, **options)
             made = kernel(*inside, **options)
             if tape is None:
                 return (made[0], made[1]) if has_aux else made[0]

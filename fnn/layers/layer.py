@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar, TypeVarTuple, overload
 
@@ -206,6 +206,25 @@ class Chain(Generic[In, Out, P, S]):
         new_state: Any = tuple(new) if changed else state
         return y, new_state
 
+    @overload
+    def __getitem__(self, part: int, /) -> Layer[Any, Any, Any, Any]: ...
+    @overload
+    def __getitem__(self, part: slice, /) -> Chain[Any, Any, Any, Any]: ...
+    def __getitem__(self, part: int | slice, /) -> Any:
+        """A part, or the chain of several: `model[:k]` runs on `params[:k]` and `state[:k]`. Loosely typed."""
+        if not isinstance(part, slice):
+            return self.layers[part]
+        layers = self.layers[part]
+        if not layers:
+            raise ValueError(f"chain: [{part.start}:{part.stop}] of {len(self.layers)} parts leaves none")
+        return Chain(layers)
+
+    def __iter__(self) -> Iterator[Layer[Any, Any, Any, Any]]:
+        return iter(self.layers)
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
     def _check(self, params: Any, state: Any) -> None:
         n = len(self.layers)
         for what, parts in (("params", params), ("state", state)):
@@ -245,19 +264,20 @@ def join(*parts: Any) -> Chain[Any, Any, Any, Any]:
 
 
 def _as_layer(part: Any) -> Any:
-    if not callable(part) or isinstance(part, type) or _is_layer(part):
+    if not callable(part) or isinstance(part, type) or is_layer(part):
         check_layer(">>", part, "neither a layer (init and forward) nor a function of one array")
         return part
     return Function(part)
 
 
-def _is_layer(part: Any) -> bool:
+def is_layer(part: Any) -> bool:
+    """Whether this has the two methods of a layer."""
     return callable(getattr(part, "init", None)) and callable(getattr(part, "forward", None))
 
 
 def check_layer(name: str, part: Any, problem: str = "not a layer (init and forward)") -> None:
     """TypeError unless this is a layer: the usual mistakes are the class, and a plain function."""
-    if not _is_layer(part) or isinstance(part, type):
+    if not is_layer(part) or isinstance(part, type):
         hint = f"; make one with {part.__name__}(...)" if isinstance(part, type) else ""
         hint = hint or ("; write fnn.Function(f)" if callable(part) else "")
         raise TypeError(f"{name}: {getattr(part, '__name__', repr(part))} is {problem}{hint}")

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.random import Generator
 
 import fnn
-from tests.laws.families import core
+from tests.laws.families import combinators, core
 from tests.laws.families.case import KernelCase, LayerCase
 from tests.laws.operations.case import Draw, away_from_zero, positive
 
-FAMILIES: list[Any] = [core]
+FAMILIES: list[Any] = [core, combinators]
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,26 @@ def _smooth(q: Any, s: float) -> Any:
     return (1 - s) * q + s / q.shape[-1]
 
 
+# exact in float32, so that the weights widen nothing
+WEIGHTS: Any = np.array([0.5, 2.0, 1.25], np.float32)
+
+
+def some_kept_labels(rng: Generator, shape: tuple[int, ...]) -> Any:
+    """Class numbers of which the first isn't 2, which may be ignored."""
+    labels = rng.integers(0, shape[-1], shape[:-1])
+    labels.flat[0] = 1
+    return labels
+
+
+def _weighted_rows(x: Any, y: Any, s: float = 0.0) -> Any:
+    return -np.sum(WEIGHTS * _smooth(_one_hot(y, 3), s) * _log_softmax(x), -1)
+
+
+def _as_weighted_mean(values: Any, u: Any) -> Any:
+    """Values of which the plain mean is the mean weighted by u."""
+    return values * u.size / np.sum(u)
+
+
 LOSSES: list[LossCase] = [
     LossCase("mse", fnn.mse, away_from_zero, positive, lambda p, t: (p - t) ** 2),
     LossCase("half_mse", fnn.half_mse, away_from_zero, positive, lambda p, t: 0.5 * (p - t) ** 2),
@@ -139,6 +159,63 @@ LOSSES: list[LossCase] = [
         away_from_zero,
         rows_of_probabilities,
         lambda x, q: -np.sum(_smooth(q, 0.1) * _log_softmax(x), -1),
+    ),
+    LossCase(
+        "cross_entropy, weighted classes",
+        lambda x, y: fnn.cross_entropy(x, y, class_weights=WEIGHTS),
+        away_from_zero,
+        class_labels,
+        lambda x, y: _as_weighted_mean(_weighted_rows(x, y), WEIGHTS[y]),
+    ),
+    LossCase(
+        "cross_entropy, some ignored",
+        lambda x, y: fnn.cross_entropy(x, y, ignore_index=2),
+        away_from_zero,
+        some_kept_labels,
+        lambda x, y: _as_weighted_mean(-np.sum(_one_hot(y, 3) * _log_softmax(x), -1) * (y != 2), y != 2),
+    ),
+    LossCase(
+        "cross_entropy, everything",
+        lambda x, y: fnn.cross_entropy(x, y, label_smoothing=0.2, class_weights=WEIGHTS, ignore_index=2),
+        away_from_zero,
+        some_kept_labels,
+        lambda x, y: _as_weighted_mean(_weighted_rows(x, y, 0.2) * (y != 2), WEIGHTS[y] * (y != 2)),
+    ),
+    LossCase(
+        "cross_entropy, weighted probabilities",
+        lambda x, q: fnn.cross_entropy(x, q, label_smoothing=0.2, class_weights=WEIGHTS),
+        away_from_zero,
+        rows_of_probabilities,
+        lambda x, q: -np.sum(WEIGHTS * _smooth(q, 0.2) * _log_softmax(x), -1),
+    ),
+    LossCase(
+        "cross_entropy_per_example, labels",
+        lambda x, y: np.mean(fnn.cross_entropy_per_example(x, y, label_smoothing=0.2, class_weights=WEIGHTS)),
+        away_from_zero,
+        class_labels,
+        lambda x, y: _weighted_rows(x, y, 0.2),
+    ),
+    LossCase(
+        "cross_entropy_per_example, probabilities",
+        lambda x, q: np.mean(fnn.cross_entropy_per_example(x, q)),
+        away_from_zero,
+        rows_of_probabilities,
+        lambda x, q: -np.sum(q * _log_softmax(x), -1),
+    ),
+    LossCase("nll", fnn.nll, away_from_zero, class_labels, lambda x, y: -np.sum(_one_hot(y, 3) * x, -1)),
+    LossCase(
+        "nll, everything",
+        lambda x, y: fnn.nll(x, y, class_weights=WEIGHTS, ignore_index=2),
+        away_from_zero,
+        some_kept_labels,
+        lambda x, y: _as_weighted_mean(-np.sum(WEIGHTS * _one_hot(y, 3) * x, -1) * (y != 2), WEIGHTS[y] * (y != 2)),
+    ),
+    LossCase(
+        "nll_per_example",
+        lambda x, y: np.mean(fnn.nll_per_example(x, y, class_weights=WEIGHTS)),
+        away_from_zero,
+        class_labels,
+        lambda x, y: -np.sum(WEIGHTS * _one_hot(y, 3) * x, -1),
     ),
 ]
 

@@ -1,0 +1,58 @@
+"""A layer for single rows or images, mapped over the time axis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Generic, overload
+
+from fnn.arrays import Array2, Array3, Array4, Array5, Value
+from fnn.autodiff.primitive import shape_of
+from fnn.layers.layer import Composable, In, Layer, Out, P, S, check_layer
+from fnn.mode import Mode
+from fnn.random import Key
+
+
+@dataclass(frozen=True)
+class OverTime(Composable, Generic[In, Out, P, S]):
+    """A body mapped over [batch, time, ...]. Made by `over_time`."""
+
+    body: Layer[Any, Any, P, S]
+
+    def init(self, key: Key, /) -> tuple[P, S]:
+        """The body's."""
+        return self.body.init(key)
+
+    def forward(self, params: P, state: S, x: In, mode: Mode, /) -> tuple[Out, S]:
+        """The body on all steps as one batch of batch * time."""
+        v: Value = x
+        shape = shape_of(v)
+        if len(shape) < 3:
+            raise ValueError(f"over_time: x has shape {shape}, expected [batch, time, ...] with at least one axis more")
+        made: Any = self.body.forward(params, state, v.reshape(-1, *shape[2:]), mode)
+        y, after = made
+        return y.reshape(*shape[:2], *shape_of(y)[1:]), after
+
+
+@overload
+def over_time(body: Layer[Array2, Array2, P, S], /) -> OverTime[Array3, Array3, P, S]: ...
+@overload
+def over_time(body: Layer[Array3, Array2, P, S], /) -> OverTime[Array4, Array3, P, S]: ...
+@overload
+def over_time(body: Layer[Array3, Array3, P, S], /) -> OverTime[Array4, Array4, P, S]: ...
+@overload
+def over_time(body: Layer[Array4, Array2, P, S], /) -> OverTime[Array5, Array3, P, S]: ...
+@overload
+def over_time(body: Layer[Array4, Array4, P, S], /) -> OverTime[Array5, Array5, P, S]: ...
+def over_time(body: Any, /) -> Any:
+    """The body on every time step (token, frame), with the same parameters: [batch, time, ...] to [batch, time, ...].
+
+    The steps run as one batch of batch * time: batch norm takes its statistics over all of them. Layers that take
+    [batch, time, features] anyway, as Dense and the norms, need it only at the head of a chain, which is typed [batch,
+    features] there.
+
+    >>> import fnn
+    >>> tokens_mlp = fnn.residual(fnn.over_time(fnn.Dense(8, 32) >> fnn.relu >> fnn.Dense(32, 8)))
+    >>> frames = fnn.over_time(fnn.Conv2d(1, 8, 3) >> fnn.relu >> fnn.global_avg_pool) >> fnn.LSTM(8, 16)
+    """
+    check_layer("over_time", body)
+    return OverTime(body)

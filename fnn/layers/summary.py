@@ -1,0 +1,212 @@
+"""A table of a model's layers: what they give, what they hold and what they cost, without running the model."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from copy import copy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fnn.autodiff.abstract import abstract
+from fnn.autodiff.primitive import shape_of
+from fnn.layers.layer import Chain, Layer, P, S, check_layer, init, is_layer
+from fnn.mode import EVAL, Mode
+from fnn.random import Key, key
+from fnn.tree.structure import take_apart
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+
+@dataclass(frozen=True)
+class Row:
+    """One layer. `path` is how one reaches it from the model, as in model[0].body[1]; n times in a stack it is one row."""
+
+    path: str
+    layer: str
+    output: str
+    parameters: int
+    bytes: int
+    multiply_adds: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The rows of `summary`, and their totals; `str(summary)` is the table. Parameters that are shared count once."""
+
+    rows: tuple[Row, ...]
+    parameters: int
+    bytes: int
+    multiply_adds: int
+
+    def __str__(self) -> str:
+        head = ("path", "layer", "output", "parameters", "bytes", "multiply-adds")
+        body = [(r.path, r.layer, r.output, f"{r.parameters:,}", f"{r.bytes:,}", f"{r.multiply_adds:,}") for r in self.rows]
+        total = ("total", "", "", f"{self.parameters:,}", f"{self.bytes:,}", f"{self.multiply_adds:,}")
+        widths = [max([len(row[i]) for row in (head, *body, total)]) for i in range(len(head))]
+        line = "-" * (sum(widths) + 2 * (len(widths) - 1))
+        text = [
+            "  ".join([cell.ljust(w) if i < 3 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))])
+            for row in (head, *body, total)
+        ]
+        return "\n".join([text[0].rstrip(), line, *[row.rstrip() for row in text[1:-1]], line, text[-1].rstrip()])
+
+
+@dataclass
+class _Cost:
+    """What was seen of one layer so far."""
+
+    path: str
+    layer: str
+    is_whole: bool
+    output: str = ""
+    parameters: int = 0
+    bytes: int = 0
+    multiply_adds: int = 0
+    times: int = 0
+
+    def row(self) -> Row:
+        layer = self.layer if self.times < 2 else f"{self.layer} x {self.times}"
+        return Row(self.path or "model", layer, self.output, self.parameters, self.bytes, self.multiply_adds)
+
+
+class _Watch:
+    """One run of a model on abstract arrays. `inner` has, for each layer that is running, what its parts have cost."""
+
+    def __init__(self) -> None:
+        self.tally = [0]
+        self.inner = [0]
+        self.claimed: set[int] = set()
+        self.costs: list[_Cost] = []
+        self.last = "the input"
+        self.failed = False
+
+    def observe(self, layer: Any, path: str) -> _Observed:
+        """The layer, and all layers in its fields, so that their runs are written down."""
+        cost = _Cost(path, type(layer).__name__, False)
+        self.costs.append(cost)
+        copied = copy(layer)
+        for field in dataclasses.fields(layer) if dataclasses.is_dataclass(layer) else ():
+            value = getattr(layer, field.name)
+            here = path if isinstance(layer, Chain) else f"{path}.{field.name}"
+            if is_layer(value):
+                observed: Any = self.observe(value, here)
+            elif isinstance(value, tuple) and value and all([is_layer(part) for part in value]):
+                observed = tuple([self.observe(part, f"{here}[{i}]") for i, part in enumerate(value)])
+            else:
+                continue
+            cost.is_whole = True
+            object.__setattr__(copied, field.name, observed)
+        cost.layer = f"{type(layer).__name__}, of its own" if cost.is_whole else repr(layer)
+        return _Observed(layer, copied, cost, self)
+
+
+@dataclass(frozen=True)
+class _Observed:
+    """A layer that runs as it is and writes down what it gave."""
+
+    layer: Any
+    copied: Any
+    cost: _Cost
+    watch: _Watch
+
+    def init(self, key: Key, /) -> tuple[Any, Any]:
+        made: tuple[Any, Any] = self.layer.init(key)
+        return made
+
+    def forward(self, params: Any, state: Any, x: Any, mode: Mode, /) -> tuple[Any, Any]:
+        cost, watch = self.cost, self.watch
+        before = watch.tally[0]
+        watch.inner.append(0)
+        try:
+            y, after = self.copied.forward(params, state, x, mode)
+            output = _shapes(y)
+        except (ValueError, TypeError, IndexError) as error:
+            if watch.failed:
+                raise
+            watch.failed = True
+            where = f"{cost.path} {self.layer!r}".strip()
+            hint = "; if it takes labels or tokens say dtype=np.int64" if watch.last == "the input" else ""
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"summary: {where} does not take {_shapes(x)}, which {watch.last} gives: {error}{hint}") from error
+        spent = watch.tally[0] - before
+        cost.multiply_adds += spent - watch.inner.pop()
+        watch.inner[-1] += spent
+        # what no layer inside has claimed; an array that two layers share counts once
+        mine = [leaf for leaf in take_apart(params)[0] if id(leaf) not in watch.claimed]
+        watch.claimed.update([id(leaf) for leaf in mine])
+        cost.parameters += sum([leaf.size for leaf in mine])
+        cost.bytes += sum([leaf.nbytes for leaf in mine])
+        cost.output = output
+        cost.times += 1
+        watch.last = f"{cost.path} {self.layer!r}".strip()
+        return y, after
+
+
+def _shapes(x: Any) -> str:
+    found = [str(list(shape_of(leaf))) for leaf in take_apart(x)[0]]
+    return found[0] if len(found) == 1 else f"({', '.join(found)})"
+
+
+def _inputs(shape: Any, dtype: Any, tally: list[int]) -> Any:
+    if not isinstance(shape, (tuple, list)) or not shape:
+        raise TypeError(f"summary: input_shape is {shape!r}, expected a tuple of ints, batch first, or a tuple of such tuples")
+    if all([isinstance(n, (int, np.integer)) for n in shape]):
+        if min(shape) < 0:
+            raise ValueError(f"summary: input_shape is {shape}, expected lengths of axes, batch first")
+        return abstract(shape, np.zeros((), dtype), tally)
+    return tuple([_inputs(part, dtype, tally) for part in shape])
+
+
+def summary(
+    model: Layer[Any, Any, P, S],
+    input_shape: Sequence[int] | Sequence[Sequence[int]],
+    /,
+    *,
+    dtype: DTypeLike = np.float32,
+    printer: Callable[[str], object] = print,
+) -> Summary:
+    """Print a table of the model's layers: path, layer, output shape, parameters, their bytes, multiply-adds; and totals.
+
+    input_shape: with the batch first, of an array, or of each in a tuple of arrays; dtype: of the input, np.int64 for tokens.
+    A multiply-add is one multiplication with its addition in a product of matrices or a convolution, for the whole batch;
+    elementwise operations do not count. The path is how one reaches a layer: of `[0].body[1]`, as `model[0].body[1]`.
+
+    Nothing is computed but the initial parameters: forward runs in evaluation mode on arrays of a shape without memory
+    (fnn.autodiff.abstract), so that every layer written in NumPy can be in the table, a user's own too.
+
+    The table goes to `printer`, and is what `str` gives of the Summary that is returned.
+
+    Raises ValueError, or TypeError, at the first layer that does not take what comes to it, with the shapes of both.
+
+    >>> import fnn
+    >>> table = fnn.summary(fnn.Dense(64, 128) >> fnn.relu >> fnn.Dense(128, 10), (32, 64))
+    path   layer           output     parameters   bytes  multiply-adds
+    -------------------------------------------------------------------
+    [0]    Dense(64, 128)  [32, 128]       8,320  33,280        262,144
+    [1]    relu            [32, 128]           0       0              0
+    [2]    Dense(128, 10)  [32, 10]        1,290   5,160         40,960
+    -------------------------------------------------------------------
+    total                                  9,610  38,440        303,104
+    >>> table.parameters
+    9610
+    """
+    check_layer("summary", model)
+    watch = _Watch()
+    made: Any = init(model, key(0))
+    leaves, structure = take_apart(made)
+    params, state = structure.unflatten([abstract(leaf.shape, np.zeros((), leaf.dtype), watch.tally) for leaf in leaves])
+    x = _inputs(input_shape, dtype, watch.tally)
+    watch.observe(model, "").forward(params, state, x, EVAL)
+    shown = [c for c in watch.costs if c.times and (not c.is_whole or c.parameters or c.multiply_adds)]
+    table = Summary(
+        tuple([cost.row() for cost in shown]),
+        sum([cost.parameters for cost in shown]),
+        sum([cost.bytes for cost in shown]),
+        sum([cost.multiply_adds for cost in shown]),
+    )
+    printer(str(table))
+    return table
