@@ -118,27 +118,144 @@ from fnn.training.train_step import train_step as train_step
 if TYPE_CHECKING:  # what loads on first use, for checkers; the same names stand in _LATER
     from fnn import datasets as datasets
     from fnn import testing as testing
+    from fnn.functional.attention import AttentionParams as AttentionParams
+    from fnn.functional.attention import KVCache as KVCache
+    from fnn.functional.attention import attention as attention
+    from fnn.functional.attention import cached_attention as cached_attention
+    from fnn.functional.convolution import ConvParams as ConvParams
+    from fnn.functional.convolution import KernelParams as KernelParams
+    from fnn.functional.convolution import conv1d as conv1d
+    from fnn.functional.convolution import conv2d as conv2d
+    from fnn.functional.convolution import conv3d as conv3d
     from fnn.functional.cross_entropy import cross_entropy_per_example as cross_entropy_per_example
+    from fnn.functional.dot_product_attention import dot_product_attention as dot_product_attention
+    from fnn.functional.dot_product_attention import padding_mask as padding_mask
+    from fnn.functional.embedding import EmbeddingParams as EmbeddingParams
+    from fnn.functional.embedding import attend as attend
+    from fnn.functional.embedding import embedding as embedding
+    from fnn.functional.embedding import one_hot as one_hot
+    from fnn.functional.gru import gru as gru
+    from fnn.functional.gru import gru_cell as gru_cell
+    from fnn.functional.layer_norms import ScaleParams as ScaleParams
+    from fnn.functional.layer_norms import group_norm as group_norm
+    from fnn.functional.layer_norms import instance_norm as instance_norm
+    from fnn.functional.layer_norms import layer_norm as layer_norm
+    from fnn.functional.layer_norms import rms_norm as rms_norm
+    from fnn.functional.lstm import LSTMState as LSTMState
+    from fnn.functional.lstm import lstm as lstm
+    from fnn.functional.lstm import lstm_cell as lstm_cell
     from fnn.functional.nll import nll as nll
     from fnn.functional.nll import nll_per_example as nll_per_example
+    from fnn.functional.noise import drop_path as drop_path
+    from fnn.functional.noise import gaussian_noise as gaussian_noise
+    from fnn.functional.noise import spatial_dropout as spatial_dropout
+    from fnn.functional.pooling import avg_pool1d as avg_pool1d
+    from fnn.functional.pooling import avg_pool2d as avg_pool2d
+    from fnn.functional.pooling import avg_pool3d as avg_pool3d
+    from fnn.functional.pooling import global_avg_pool as global_avg_pool
+    from fnn.functional.pooling import global_max_pool as global_max_pool
+    from fnn.functional.pooling import max_pool1d as max_pool1d
+    from fnn.functional.pooling import max_pool2d as max_pool2d
+    from fnn.functional.pooling import max_pool3d as max_pool3d
+    from fnn.functional.positions import PositionParams as PositionParams
+    from fnn.functional.positions import add_positions as add_positions
+    from fnn.functional.positions import rotary as rotary
+    from fnn.functional.positions import sinusoidal_positions as sinusoidal_positions
+    from fnn.functional.recurrence import RecurrentParams as RecurrentParams
+    from fnn.functional.resize import flatten as flatten
+    from fnn.functional.resize import last_step as last_step
+    from fnn.functional.resize import pad as pad
+    from fnn.functional.resize import upsample1d as upsample1d
+    from fnn.functional.resize import upsample2d as upsample2d
+    from fnn.functional.resize import upsample3d as upsample3d
+    from fnn.functional.rnn import rnn as rnn
+    from fnn.functional.rnn import rnn_cell as rnn_cell
+    from fnn.functional.scan import scan as scan
+    from fnn.functional.transposed_convolution import conv_transpose1d as conv_transpose1d
+    from fnn.functional.transposed_convolution import conv_transpose2d as conv_transpose2d
+    from fnn.functional.transposed_convolution import conv_transpose3d as conv_transpose3d
+    from fnn.functional.windows import Padding as Padding
+    from fnn.layers.attention import Attention as Attention
+    from fnn.layers.attention import CrossAttention as CrossAttention
+    from fnn.layers.convolution import Conv1d as Conv1d
+    from fnn.layers.convolution import Conv2d as Conv2d
+    from fnn.layers.convolution import Conv3d as Conv3d
+    from fnn.layers.embedding import Embedding as Embedding
+    from fnn.layers.noise import DropPath as DropPath
+    from fnn.layers.noise import GaussianNoise as GaussianNoise
+    from fnn.layers.noise import SpatialDropout as SpatialDropout
+    from fnn.layers.norms import GroupNorm as GroupNorm
+    from fnn.layers.norms import InstanceNorm as InstanceNorm
+    from fnn.layers.norms import LayerNorm as LayerNorm
+    from fnn.layers.norms import RMSNorm as RMSNorm
     from fnn.layers.over_time import over_time as over_time
     from fnn.layers.parallel import parallel as parallel
+    from fnn.layers.pooling import AvgPool1d as AvgPool1d
+    from fnn.layers.pooling import AvgPool2d as AvgPool2d
+    from fnn.layers.pooling import AvgPool3d as AvgPool3d
+    from fnn.layers.pooling import MaxPool1d as MaxPool1d
+    from fnn.layers.pooling import MaxPool2d as MaxPool2d
+    from fnn.layers.pooling import MaxPool3d as MaxPool3d
+    from fnn.layers.positions import LearnedPositions as LearnedPositions
+    from fnn.layers.positions import SinusoidalPositions as SinusoidalPositions
+    from fnn.layers.recurrence import GRU as GRU
+    from fnn.layers.recurrence import LSTM as LSTM
+    from fnn.layers.recurrence import RNN as RNN
+    from fnn.layers.recurrence import Bidirectional as Bidirectional
+    from fnn.layers.recurrence import bidirectional as bidirectional
+    from fnn.layers.resize import Pad as Pad
+    from fnn.layers.resize import Upsample1d as Upsample1d
+    from fnn.layers.resize import Upsample2d as Upsample2d
+    from fnn.layers.resize import Upsample3d as Upsample3d
     from fnn.layers.sharing import frozen as frozen
     from fnn.layers.sharing import tied as tied
     from fnn.layers.summary import Summary as Summary
     from fnn.layers.summary import summary as summary
+    from fnn.layers.transformer import DecoderBlock as DecoderBlock
+    from fnn.layers.transformer import DecoderParams as DecoderParams
+    from fnn.layers.transformer import encoder_block as encoder_block
+    from fnn.layers.transposed_convolution import ConvTranspose1d as ConvTranspose1d
+    from fnn.layers.transposed_convolution import ConvTranspose2d as ConvTranspose2d
+    from fnn.layers.transposed_convolution import ConvTranspose3d as ConvTranspose3d
 
 __version__ = "0.1.0"
 
 # What a small net does without: loaded when it is first named, so that `import fnn` stays quick.
 _ROOMS = frozenset({"datasets", "testing"})
 _LATER: dict[str, str] = {
+    "functional.convolution": "ConvParams KernelParams conv1d conv2d conv3d",
+    "functional.transposed_convolution": "conv_transpose1d conv_transpose2d conv_transpose3d",
+    "functional.windows": "Padding",
+    "layers.convolution": "Conv1d Conv2d Conv3d",
+    "layers.transposed_convolution": "ConvTranspose1d ConvTranspose2d ConvTranspose3d",
     "layers.over_time": "over_time",
     "layers.parallel": "parallel",
     "layers.sharing": "frozen tied",
     "layers.summary": "Summary summary",
     "functional.cross_entropy": "cross_entropy_per_example",
     "functional.nll": "nll nll_per_example",
+    "functional.noise": "drop_path gaussian_noise spatial_dropout",
+    "functional.pooling": "avg_pool1d avg_pool2d avg_pool3d global_avg_pool global_max_pool max_pool1d max_pool2d max_pool3d",
+    "functional.resize": "flatten last_step pad upsample1d upsample2d upsample3d",
+    "layers.noise": "DropPath GaussianNoise SpatialDropout",
+    "layers.pooling": "AvgPool1d AvgPool2d AvgPool3d MaxPool1d MaxPool2d MaxPool3d",
+    "layers.resize": "Pad Upsample1d Upsample2d Upsample3d",
+    "functional.gru": "gru gru_cell",
+    "functional.lstm": "LSTMState lstm lstm_cell",
+    "functional.recurrence": "RecurrentParams",
+    "functional.rnn": "rnn rnn_cell",
+    "functional.scan": "scan",
+    "layers.recurrence": "GRU LSTM RNN Bidirectional bidirectional",
+    "functional.layer_norms": "ScaleParams group_norm instance_norm layer_norm rms_norm",
+    "layers.norms": "GroupNorm InstanceNorm LayerNorm RMSNorm",
+    "functional.embedding": "EmbeddingParams attend embedding one_hot",
+    "functional.positions": "PositionParams add_positions rotary sinusoidal_positions",
+    "layers.embedding": "Embedding",
+    "layers.positions": "LearnedPositions SinusoidalPositions",
+    "functional.attention": "AttentionParams KVCache attention cached_attention",
+    "functional.dot_product_attention": "dot_product_attention padding_mask",
+    "layers.attention": "Attention CrossAttention",
+    "layers.transformer": "DecoderBlock DecoderParams encoder_block",
 }
 _HOME = {name: module for module, names in _LATER.items() for name in names.split()}
 

@@ -11,11 +11,10 @@ from typing import TypeAlias
 
 import numpy as np
 
-from fnn.arrays import Array, Ints, SameRank, Scalar, Traced, Value, describe, largest, total
+from fnn.arrays import SameRank, Scalar, Value, total
 from fnn.autodiff.primitive import fused
 from fnn.autodiff.tracer import value_of
-from fnn.functional.activations import log_softmax
-from fnn.functional.checks import check_array, check_not_empty, check_not_wider, check_number, check_range, check_same_shape
+from fnn.functional.checks import check_number, check_range, check_same_shape
 
 _Pull: TypeAlias = Callable[[Value, Sequence[bool]], Sequence[Value]]
 
@@ -181,113 +180,3 @@ def bce_with_logits(logits: SameRank, target: SameRank, /) -> Scalar:
     """
     check_same_shape("bce_with_logits", logits, target)
     return _bce_with_logits(logits, target)  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
-
-
-# Cross-entropy of row i with classes k: z_k = x_k - max x, l = log sum_k e^z_k, log p_k = z_k - l.
-# With target q (the one-hot of the label, mixed with the uniform distribution by label smoothing s):
-#   L = -mean_i sum_k q_k log p_k,  dL/dx_k = (p_k sum_j q_j - q_k) / rows,  dL/dq_k = -log p_k / rows.
-# For labels q_k = (1 - s) [k = label] + s / K, so that L_i = l - (1 - s) z_label - s mean_k z_k.
-
-
-def _labels_reference(x: Value, labels: Value, *, smoothing: float) -> Value:
-    log_p = log_softmax(x).reshape(-1, x.shape[-1])
-    picked = log_p[np.arange(labels.size), labels.reshape(-1)]
-    loss = -np.mean(picked)
-    return (1 - smoothing) * loss - smoothing * np.mean(log_p) if smoothing else loss
-
-
-@fused(1, _labels_reference)
-def _cross_entropy_labels(x: Value, labels: Value, *, smoothing: float) -> tuple[Value, _Pull]:
-    k = x.shape[-1]
-    z = x.reshape(-1, k)
-    z = z - largest(z, 1, keepdims=True)
-    n = len(z)
-    rows, columns = np.arange(n), labels.reshape(-1)
-    e = np.exp(z)
-    sums = total(e, 1, keepdims=True)
-    loss = total(np.log(sums), None) - (1 - smoothing) * total(z[rows, columns])
-    if smoothing:
-        loss -= smoothing / k * total(z, None)
-
-    def pull(g: Value, wanted: Sequence[bool]) -> Sequence[Value]:
-        scale = g / n
-        dz = e * (scale / sums)
-        dz[rows, columns] -= (1 - smoothing) * scale
-        if smoothing:
-            dz -= smoothing / k * scale
-        return (dz.reshape(x.shape),)
-
-    return loss / n, pull
-
-
-def _probabilities_reference(x: Value, q: Value, *, smoothing: float) -> Value:
-    if smoothing:
-        q = (1 - smoothing) * q + smoothing / x.shape[-1]
-    return np.sum(q * log_softmax(x)) / -(x.size // x.shape[-1])
-
-
-@fused(2, _probabilities_reference)
-def _cross_entropy_probabilities(x: Value, q: Value, *, smoothing: float) -> tuple[Value, _Pull]:
-    k = x.shape[-1]
-    n = x.size // k
-    mixed = (1 - smoothing) * q + smoothing / k if smoothing else q
-    log_p = log_softmax(x)
-    loss = total(mixed * log_p, None) / -n
-
-    def pull(g: Value, wanted: Sequence[bool]) -> Sequence[Value]:
-        scale = g / n
-        dx = (np.exp(log_p) * total(mixed, -1, keepdims=True) - mixed) * scale if wanted[0] else None
-        return dx, log_p * (-(1 - smoothing) * scale) if wanted[1] else None
-
-    return loss, pull
-
-
-def cross_entropy(logits: Array, target: Array | Ints, /, *, label_smoothing: float = 0.0) -> Scalar:
-    """Cross-entropy of softmax(logits) against class labels or class probabilities, the mean over all rows.
-
-    logits: [..., classes]. target: integer labels [...] in [0, classes), or probabilities [..., classes], whose rows
-    should add up to 1. With label_smoothing s the target is (1 - s) * target + s / classes (Szegedy et al. 2016).
-
-    Raises ValueError where the shapes do not fit or are empty, a label is out of range, or s is not in [0, 1];
-    TypeError where labels are not integers, or probabilities are wider than the logits.
-
-    >>> logits = np.array([[0.0, 0.0], [0.0, 1e4]])
-    >>> cross_entropy(logits, np.array([0, 1])).round(4)
-    np.float64(0.3466)
-    >>> cross_entropy(logits, np.array([[1.0, 0.0], [0.0, 1.0]])).round(4)
-    np.float64(0.3466)
-    """
-    check_range("cross_entropy", "label_smoothing", label_smoothing)
-    x: Value = logits
-    q: Value = target
-    check_array("cross_entropy", "logits", value_of(x))
-    if isinstance(q, (np.ndarray, Traced)) and q.dtype.kind == "f" and q.shape != x.shape[:-1]:
-        if q.shape != x.shape:
-            raise ValueError(f"cross_entropy: logits have shape {x.shape} but the probabilities have {q.shape}")
-        check_not_wider("cross_entropy", "target", q, "logits", x)
-        check_not_empty("cross_entropy", x)
-        return _cross_entropy_probabilities(x, q, smoothing=float(label_smoothing))  # type: ignore[no-any-return]  # a Value is untyped
-    check_labels("cross_entropy", value_of(x), q)
-    return _cross_entropy_labels(x, q, smoothing=float(label_smoothing))  # type: ignore[no-any-return]  # a Value is untyped
-
-
-def check_labels(name: str, logits: Value, labels: Value) -> None:
-    """TypeError unless labels are integers; ValueError unless they fit [..., classes] and lie in [0, classes)."""
-    if not isinstance(labels, np.ndarray) or labels.dtype.kind not in "iu":
-        found = describe(labels) if isinstance(labels, (np.ndarray, np.generic, Traced)) else f"a {type(labels).__name__}"
-        raise TypeError(f"{name}: labels are {found}, expected an integer array of class numbers, as labels.astype(int)")
-    if logits.ndim == 0 or labels.shape != logits.shape[:-1]:
-        raise ValueError(
-            f"{name}: logits have shape {logits.shape} but labels have {labels.shape}, expected {logits.shape[:-1]}: "
-            "one class number per row"
-        )
-    check_not_empty(name, logits)
-    if logits.shape[-1] == 1:
-        raise ValueError(
-            f"{name}: logits have shape {logits.shape}, one class, of which the probability is always 1; for two "
-            "classes by one logit use bce_with_logits"
-        )
-    # read as unsigned, a negative label is huge: one pass finds both
-    if largest(labels.view(f"u{labels.itemsize}"), None) >= logits.shape[-1]:
-        wrong = labels[(labels < 0) | (labels >= logits.shape[-1])].flat[0]
-        raise ValueError(f"{name}: label {wrong} is out of range, expected class numbers from 0 to {logits.shape[-1] - 1}")

@@ -7,7 +7,7 @@ import numpy as np
 from fnn.arrays import Array, Ints, Value
 from fnn.autodiff.tracer import value_of
 from fnn.functional.checks import check_array
-from fnn.functional.losses import check_labels
+from fnn.functional.labels import check_labels
 
 
 def accuracy(logits: Array, labels: Ints, /) -> float:

@@ -114,10 +114,6 @@ class MaxPool3d(_Pool):
 class _AvgPool(_Pool):
     count_include_pad: bool = False
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.__dict__["count_include_pad"] = bool(self.count_include_pad)
-
 
 @dataclass(frozen=True, repr=False)
 class AvgPool1d(_AvgPool):

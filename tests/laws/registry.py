@@ -11,11 +11,11 @@ import numpy as np
 from numpy.random import Generator
 
 import fnn
-from tests.laws.families import combinators, core
+from tests.laws.families import attention, combinators, convolution, core, embedding, noise, norms, pooling, recurrence, resize
 from tests.laws.families.case import KernelCase, LayerCase
 from tests.laws.operations.case import Draw, away_from_zero, positive
 
-FAMILIES: list[Any] = [core, combinators]
+FAMILIES: list[Any] = [core, combinators, convolution, recurrence, noise, pooling, resize, norms, embedding, attention]
 
 
 @dataclass(frozen=True)

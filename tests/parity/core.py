@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numpy.random import Generator
 
 import fnn
@@ -33,6 +34,79 @@ def _torch_batch_norm(torch: Any, t: Arrays) -> Any:
     return y.movedim(1, -1)
 
 
+def _labels(rng: Generator, ignored: int | None, *shape: int) -> Any:
+    """Class numbers below 4; some of them are `ignored`."""
+    labels = rng.integers(0, 4, shape)
+    return labels if ignored is None else np.where(rng.random(shape) < 0.3, ignored, labels)
+
+
+def _class_loss(
+    name: str,
+    *,
+    front: tuple[int, ...] = (6,),
+    smoothing: float = 0.0,
+    weighted: bool = False,
+    ignored: int | None = None,
+    probabilities: bool = False,
+    golden: bool = False,
+) -> list[ParityCase]:
+    """The mean and the rows of a loss with these options. PyTorch has the classes on axis 1, and ignores -100 by default."""
+    weights = np.array([0.5, 2.0, 1.0, 1.5]) if weighted else None
+    nll = name.startswith("nll")
+    options: Any = {} if nll else {"label_smoothing": smoothing}
+
+    def draw(rng: Generator) -> dict[str, Any]:
+        x = rng.normal(size=(*front, 4))
+        if not probabilities:
+            return {"x": x, "y": _labels(rng, ignored, *front)}
+        q = rng.uniform(0.1, 1, (*front, 4))
+        return {"x": x, "y": q / q.sum(-1, keepdims=True)}
+
+    def ours(a: Arrays, by_row: bool) -> Any:
+        w = None if weights is None else weights.astype(a["x"].dtype)
+        ends: Any = {True: "_per_example", False: ""}
+        f = getattr(fnn, ("nll" if nll else "cross_entropy") + ends[by_row])
+        return f(a["x"], a["y"], class_weights=w, ignore_index=ignored, **options)
+
+    def theirs(torch: Any, t: Arrays, by_row: bool) -> Any:
+        f = torch.nn.functional
+        y = t["y"].movedim(-1, 1) if probabilities and len(front) > 1 else t["y"]
+        return (f.nll_loss if nll else f.cross_entropy)(
+            t["x"].movedim(-1, 1).contiguous() if len(front) > 1 else t["x"],
+            y,
+            weight=None if weights is None else torch.tensor(weights, dtype=t["x"].dtype),
+            ignore_index=-100 if ignored is None else ignored,
+            reduction="none" if by_row else "mean",
+            **options,
+        )
+
+    return [
+        ParityCase(name, draw, lambda a: ours(a, False), lambda torch, t: theirs(torch, t, False), golden),
+        ParityCase(f"{name}, by row", draw, lambda a: ours(a, True), lambda torch, t: theirs(torch, t, True)),
+    ]
+
+
+_CLASS_LOSSES: list[ParityCase] = [
+    *_class_loss("cross_entropy", smoothing=0.1, golden=True),
+    *_class_loss("cross_entropy, plain"),
+    *_class_loss("cross_entropy, weights", weighted=True, golden=True),
+    *_class_loss("cross_entropy, ignored", ignored=-100),
+    *_class_loss("cross_entropy, ignored class", ignored=2, smoothing=0.2),
+    *_class_loss("cross_entropy, weights and smoothing", weighted=True, smoothing=0.3),
+    *_class_loss("cross_entropy, everything", weighted=True, smoothing=0.3, ignored=-1, front=(3, 5, 2), golden=True),
+    *_class_loss("cross_entropy over time", front=(3, 5)),
+    *_class_loss("cross_entropy of images", front=(2, 3, 4), weighted=True, ignored=1),
+    *_class_loss("cross_entropy, one row", front=(), smoothing=0.2),
+    *_class_loss("cross_entropy, probabilities", probabilities=True, golden=True),
+    *_class_loss("cross_entropy, weighted probabilities", probabilities=True, weighted=True),
+    *_class_loss(
+        "cross_entropy, smoothed weighted probabilities", probabilities=True, weighted=True, smoothing=0.3, front=(3, 2)
+    ),
+    *_class_loss("nll"),
+    *_class_loss("nll, weights", weighted=True),
+    *_class_loss("nll, everything", weighted=True, ignored=-100, front=(3, 5, 2), golden=True),
+]
+
 CASES: list[ParityCase] = [
     _activation("leaky_relu", lambda x: fnn.leaky_relu(x, 0.2), lambda f: lambda x: f.leaky_relu(x, 0.2)),
     _activation("sigmoid", fnn.sigmoid, lambda f: f.sigmoid),
@@ -58,11 +132,5 @@ CASES: list[ParityCase] = [
         _torch_batch_norm,
         golden=True,
     ),
-    ParityCase(
-        "cross_entropy",
-        lambda rng: {"x": rng.normal(size=(6, 4)), "labels": rng.integers(0, 4, 6)},
-        lambda a: fnn.cross_entropy(a["x"], a["labels"], label_smoothing=0.1),
-        lambda torch, t: torch.nn.functional.cross_entropy(t["x"], t["labels"], label_smoothing=0.1),
-        golden=True,
-    ),
+    *_CLASS_LOSSES,
 ]

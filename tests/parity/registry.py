@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from tests.parity import core
+from tests.parity import attention, convolution, core, embedding, norms, pooling, recurrence, resize
 from tests.parity.case import ParityCase
 
-FAMILIES: dict[str, list[ParityCase]] = {"core": core.CASES}
+FAMILIES: dict[str, list[ParityCase]] = {
+    "core": core.CASES,
+    "attention": attention.CASES,
+    "recurrence": recurrence.CASES,
+    "convolution": convolution.CASES,
+    "pooling": pooling.CASES,
+    "resize": resize.CASES,
+    "norms": norms.CASES,
+    "embedding": embedding.CASES,
+}
 CASES: list[ParityCase] = [case for cases in FAMILIES.values() for case in cases]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.random import Generator
 
 import fnn
-from fnn.functional import linear, losses, norms
+from fnn.functional import cross_entropy, linear, losses, norms
 from tests.laws.families.case import KernelCase, LayerCase
 from tests.laws.operations.case import away_from_zero, distinct
 
@@ -54,6 +54,15 @@ def _pair_of_rows(rng: Generator) -> tuple[Any, Any]:
     return distinct(rng, shape), away_from_zero(rng, shape)
 
 
+def _rows(rng: Generator) -> tuple[Any]:
+    return (away_from_zero(rng, (2, 3)),)
+
+
+def _weighted_labels() -> tuple[Any, Any, Any, Any]:
+    """Weights of rows and classes, labels, which are kept."""
+    return np.array([2.0, 0.0]), np.array([0.5, 1.0, 2.0]), np.array([2, 0]), np.array([True, False])
+
+
 def _norm(rng: Generator) -> tuple[Any, Any, Any]:
     front = rng.integers(2, 5, rng.integers(1, 4)).tolist()
     return rng.normal(size=(*front, 5)), rng.normal(size=5), rng.normal(size=5)
@@ -69,7 +78,11 @@ KERNELS: list[KernelCase] = [
     KernelCase("absolutes", losses._absolutes, _pair_of_rows),
     KernelCase("huber", losses._huber, _pair_of_rows, {"delta": 0.7}),
     KernelCase("bce_with_logits", losses._bce_with_logits, _pair_of_rows),
-    KernelCase("cross_entropy", losses._cross_entropy_probabilities, _pair_of_rows, {"smoothing": 0.1}),
+    KernelCase("cross_entropy", cross_entropy._probabilities, _pair_of_rows, {"smoothing": 0.1}),
+    KernelCase("cross_entropy of labels", cross_entropy._labels, _rows, {"smoothing": 0.1}, (np.array([2, 0]),)),
+    KernelCase("cross_entropy by row", cross_entropy._label_rows, _rows, {"smoothing": 0.1}, _weighted_labels()),
+    KernelCase("cross_entropy by row, no smoothing", cross_entropy._label_rows, _rows, {"smoothing": 0.0}, _weighted_labels()),
+    KernelCase("cross_entropy of probabilities by row", cross_entropy._probability_rows, _pair_of_rows),
     KernelCase("dense", linear._affine_op, _affine),
     KernelCase("dense without bias", linear._linear_op, lambda rng: _affine(rng)[:2]),
     KernelCase("batch_norm", norms._batch_norm, _norm, {"eps": 1e-5}),

@@ -1,4 +1,3 @@
-# pyright: strict
 """Branches that are no layers, bodies of the wrong rank, and a last function for other parameters."""
 
 import fnn

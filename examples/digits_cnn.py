@@ -1,0 +1,62 @@
+"""A small convolutional net on handwritten digits: python examples/digits_cnn.py --seed 1.
+
+Images are [batch, height, width, channels]. `fnn.summary` shows what each layer gives and costs before anything is trained.
+"""
+
+import argparse
+import time
+
+import numpy as np
+
+import fnn
+from fnn.datasets import digits
+
+BATCH_SIZE = 32
+
+
+def as_images(rows: fnn.Array2) -> fnn.Array4:
+    """Rows of 64 pixels as images of 8 x 8 with one channel."""
+    return rows.reshape(-1, 8, 8, 1)
+
+
+model = (
+    fnn.Conv2d(1, 16, 3) >> fnn.BatchNorm(16) >> fnn.relu
+    >> fnn.Conv2d(16, 32, 3) >> fnn.BatchNorm(32) >> fnn.relu >> fnn.MaxPool2d(2)
+    >> fnn.flatten >> fnn.Dropout(0.3) >> fnn.Dense(4 * 4 * 32, 10)
+)  # fmt: skip
+optimizer = fnn.Adam(2e-3)
+step = fnn.train_step(fnn.supervised(model, fnn.cross_entropy), optimizer)
+
+
+def train(seed: int, epochs: int) -> float:
+    """The accuracy on the test images after training."""
+    data = digits()
+    images = as_images(data.train_x)
+    for_start, for_order = fnn.key(seed).split()
+    ts = fnn.start(model, optimizer, for_start)
+    for epoch in range(1, epochs + 1):
+        order = for_order.fold(epoch).generator().permutation(len(images))
+        losses = []
+        for first in range(0, len(order), BATCH_SIZE):
+            rows = order[first : first + BATCH_SIZE]
+            ts, loss = step(ts, images[rows], data.train_y[rows])
+            losses.append(loss)
+        if epoch % 5 == 0 or epoch == epochs:
+            print(f"epoch {epoch:3}/{epochs}  loss {np.mean(losses):.4f}", flush=True)
+    return fnn.accuracy(fnn.predict(model, ts.params, ts.state, as_images(data.test_x)), data.test_y)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Train a convolutional net on handwritten digits.")
+    parser.add_argument("--seed", type=int, default=0, help="where all randomness comes from (default: 0)")
+    parser.add_argument("--epochs", type=int, default=15, help="times through the training images (default: 15)")
+    options = parser.parse_args()
+    fnn.summary(model, (BATCH_SIZE, 8, 8, 1))
+    print()
+    began = time.perf_counter()
+    accuracy = train(options.seed, options.epochs)
+    print(f"\ntest accuracy {accuracy:.2%}\ntime {time.perf_counter() - began:.1f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,181 @@
+"""Cross-correlation of plain arrays and its two adjoints, for any number of spatial axes: what both convolutions are made of.
+
+With o for positions of the output, t for taps of the kernel, and x zero outside (its padding):
+
+    y[o] = sum_t x[stride * o + dilation * t - before] @ kernel[t]
+
+`correlate` computes y, `correlate_by_x` is its gradient by x, `correlate_by_kernel` that by the kernel. x is [batch, *spatial,
+n_in], y is [batch, *out, n_out], and kernel is [*size, n_in // groups, n_out]: the channels of both sides are in `groups`
+equal parts, and each part of y sees only its part of x.
+
+The windows of x are copied into the rows of a matrix, so that the rest is a product of matrices. All of that matrix would be
+as many times larger than x as the kernel has taps. It is made in blocks that fit into the cache, and made again for the
+gradient by the kernel: that measured faster than to keep it, which is to write it to memory and to read it back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+
+import numpy as np
+
+from fnn.arrays import Value
+from fnn.functional import depthwise
+from fnn.functional.windows import Geometry, blocks, pad, windows
+
+# With fewer channels than this a window is too short to be copied as a whole: the same tap of many windows is, instead.
+FEW_CHANNELS = 4
+# With so many more outputs than inputs, to scatter products measured faster than to gather windows of the larger side.
+MANY_OUTPUTS = 8
+
+
+def correlate(x: Value, kernel: Value, bias: Value | None, geometry: Geometry) -> Value:
+    """y of the formula above, plus bias [n_out]."""
+    size, n_out = kernel.shape[:-2], kernel.shape[-1]
+    out = geometry.out(x.shape[1:-1], size)
+    x = pad(x, geometry.padding)
+    y = np.empty((len(x), *out, n_out), np.result_type(x, kernel))
+    if depthwise.applies(kernel.shape, geometry.groups):
+        depthwise.correlate(x, kernel, bias, geometry, y)
+        return y
+    weight = _matrices(kernel, geometry.groups)
+    columns = _columns(x, size, geometry)
+    for images, rows in blocks(len(x), out[0], _row_bytes(y, weight.shape[1])):
+        part = y[images, rows]
+        np.matmul(columns(images, rows), weight, out=_matrices(part, geometry.groups))
+        if bias is not None:
+            add_bias(part, bias)
+    return y
+
+
+def add_bias(y: Value, bias: Value) -> None:
+    """Adds it to y in place, to a whole line of positions at a time: long loops for NumPy, however few the channels."""
+    lines = y.reshape(-1, y.shape[-2] * y.shape[-1])
+    lines += np.tile(bias, y.shape[-2])
+
+
+def correlate_by_kernel(x: Value, g: Value, shape: tuple[int, ...], geometry: Geometry) -> Value:
+    """sum_o x[stride * o + dilation * t - before]^T g[o] for every tap t: the gradient by a kernel of this shape."""
+    size, groups = shape[:-2], geometry.groups
+    x = pad(x, geometry.padding)
+    if depthwise.applies(shape, groups):
+        return depthwise.correlate_by_kernel(x, g, shape, geometry)
+    width, n_out = prod(shape[:-1]), shape[-1] // groups
+    # The product with the fewer rows: [n_out, width] or its transpose, [width, n_out].
+    wide = width > n_out
+    dw = np.zeros((groups, n_out, width) if wide else (groups, width, n_out), np.result_type(x, g))
+    columns = _columns(x, size, geometry)
+    for images, rows in blocks(len(x), g.shape[1], _row_bytes(g, width)):
+        part, ys = columns(images, rows), _matrices(g[images, rows], groups)
+        dw += ys.swapaxes(1, 2) @ part if wide else part.swapaxes(1, 2) @ ys
+    if wide:
+        dw = dw.swapaxes(1, 2)
+    return dw.transpose(1, 0, 2).reshape(shape)
+
+
+def correlate_by_x(g: Value, kernel: Value, sizes: tuple[int, ...], geometry: Geometry) -> Value:
+    """sum of g[o] kernel[t]^T over stride * o + dilation * t - before = i, for every i: the gradient by x of these sizes."""
+    size = kernel.shape[:-2]
+    many = kernel.shape[-1] >= MANY_OUTPUTS * geometry.groups * kernel.shape[-2]
+    if many or set(geometry.stride) != {1}:
+        return _scattered(g, kernel, sizes, geometry)
+    # With stride 1, o = i + before - dilation * t, and with u = size - 1 - t this is
+    #   sum_u g[i + dilation * u - (dilation * (size - 1) - before)] kernel[size - 1 - u]^T,
+    # a correlation of g with the kernel backwards; zeros after g so that there are as many i as x is long.
+    pairs = []
+    for n, m, k, d, (before, _) in zip(sizes, g.shape[1:-1], size, geometry.dilation, geometry.padding, strict=True):
+        pairs.append((d * (k - 1) - before, n - m + before))
+    flipped = kernel[(slice(None, None, -1),) * len(size)]
+    return correlate(g, swap_channels(flipped, geometry.groups), None, geometry._replace(padding=tuple(pairs)))
+
+
+def _scattered(g: Value, kernel: Value, sizes: tuple[int, ...], geometry: Geometry) -> Value:
+    """correlate_by_x as it is written: all products with the kernel, each added where it belongs."""
+    groups, taps = geometry.groups, tuple(np.ndindex(kernel.shape[:-2]))
+    padded = [before + n + after for n, (before, after) in zip(sizes, geometry.padding, strict=True)]
+    cut = tuple([(-before, -after) for before, after in geometry.padding])
+    n_in = groups * kernel.shape[-2]
+    dx = np.empty((len(g), *sizes, n_in), np.result_type(g, kernel))
+    separate = depthwise.applies(kernel.shape, groups)
+    products = depthwise.products(kernel, g.shape[-2]) if separate else _products(kernel, groups)
+    # With few channels they stand first in memory, so that whole lines are added.
+    few = not separate and kernel.shape[-2] < FEW_CHANNELS
+    room: Value = None
+    for images, rows in blocks(len(g), g.shape[1], _row_bytes(g, n_in * (1 if separate else len(taps)))):
+        part = g[images, rows]
+        if rows.start == 0:
+            if few:
+                room = np.moveaxis(np.zeros((n_in, len(part), *padded), dx.dtype), 0, -1)
+            else:
+                room = np.zeros((len(part), *padded, n_in), dx.dtype)
+        of_tap = products(part)
+        for k, t in enumerate(taps):
+            where = room[:, *geometry.tap(t, rows.start, part.shape[1:-1])]
+            where += of_tap(k)
+        if rows.stop == g.shape[1]:
+            dx[images] = pad(room, cut)
+    return dx
+
+
+def _products(kernel: Value, groups: int) -> Callable[[Value], Callable[[int], Value]]:
+    """From a block of g to the function from a tap (by its number) to g @ kernel[t]^T: one product for all taps."""
+    n, m = kernel.shape[-2], kernel.shape[-1] // groups
+    # [groups, taps * n, m]
+    weight = kernel.reshape(-1, n, groups, m).transpose(2, 0, 1, 3).reshape(groups, -1, m)
+
+    def of_block(g: Value) -> Callable[[int], Value]:
+        if n < FEW_CHANNELS:  # channels first, as in the room
+            every = (weight @ _matrices(g, groups).swapaxes(1, 2)).reshape(groups, -1, n, *g.shape[:-1])
+            return lambda k: np.moveaxis(every[:, k].reshape(groups * n, *g.shape[:-1]), 0, -1)
+        every = (_matrices(g, groups) @ weight.swapaxes(1, 2)).reshape(groups, *g.shape[:-1], -1, n)
+        if groups == 1:
+            return lambda k: every[0, ..., k, :]
+        return lambda k: np.moveaxis(every[..., k, :], 0, -2).reshape(*g.shape[:-1], groups * n)
+
+    return of_block
+
+
+def swap_channels(kernel: Value, groups: int) -> Value:
+    """[*size, n_in // groups, n_out] as [*size, n_out // groups, n_in]: the matrix of every tap and group transposed."""
+    *size, n, m = kernel.shape
+    k = len(size)
+    parts = kernel.reshape(*size, n, groups, m // groups).transpose(*range(k), k + 2, k + 1, k)
+    return parts.reshape(*size, m // groups, groups * n)
+
+
+def _matrices(y: Value, groups: int) -> Value:
+    """[..., channels] as [groups, positions, channels of a group], a view where y is contiguous."""
+    return y.reshape(-1, groups, y.shape[-1] // groups).transpose(1, 0, 2)
+
+
+def _row_bytes(y: Value, width: int) -> int:
+    """How much memory `width` numbers for every position in a row of y take."""
+    size: int = prod(y.shape[2:-1]) * width * y.itemsize
+    return size
+
+
+def _columns(x: Value, size: tuple[int, ...], geometry: Geometry) -> Callable[[slice, slice], Value]:
+    """From a block of images and rows to its windows as matrices, [groups, positions, taps * channels of a group]."""
+    # The channels of a group are brought together, or few channels apart, before the copying: then what is copied at a time
+    # is contiguous, a line of a window or, with few channels, the same tap of a line of windows.
+    groups, batch, n = geometry.groups, len(x), len(size)
+    channels = x.shape[-1] // groups
+    width = prod(size) * channels
+    few = channels < FEW_CHANNELS
+    x = _groups_first(x, groups * channels if few else groups)
+    view = windows(x, size, geometry.stride, geometry.dilation)
+    view = view.reshape(groups, channels if few else 1, batch, *view.shape[1:])
+    positions, taps = range(2, n + 3), range(n + 3, 2 * n + 3)
+    if not few:
+        return lambda images, rows: view[:, :, images, rows].reshape(groups, -1, width)
+    by_tap = (0, *taps, 1, 2 * n + 3, *positions)
+    return lambda images, rows: view[:, :, images, rows].transpose(by_tap).reshape(groups, width, -1).swapaxes(1, 2)
+
+
+def _groups_first(x: Value, groups: int) -> Value:
+    """[batch, *spatial, groups * channels] as [groups * batch, *spatial, channels]."""
+    if groups == 1:
+        return x
+    parts = np.moveaxis(x.reshape(*x.shape[:-1], groups, -1), -2, 0)
+    return parts.reshape(-1, *parts.shape[2:])

@@ -1,0 +1,101 @@
+"""The specs Attention and CrossAttention."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+
+from fnn.arrays import Array3
+from fnn.functional.attention import AttentionParams, attention, check_dim, check_heads
+from fnn.functional.noise import check_drop_rate
+from fnn.layers.core import check_size
+from fnn.layers.layer import Composable
+from fnn.mode import Mode
+from fnn.random import Key
+
+
+@dataclass(frozen=True)
+class Attention(Composable):
+    """Multi-head self attention, [batch, time, dim] to the same: see `attention`. Parameters AttentionParams, no state.
+
+    kv_heads, a divisor of heads and equal to it by default: grouped- or multi-query attention. rotary: positions by rotary
+    embedding. drop_rate: of the attention probabilities.
+
+    >>> import fnn
+    >>> block = fnn.residual(fnn.LayerNorm(8) >> fnn.Attention(8, 2, causal=True))
+    """
+
+    dim: int
+    heads: int
+    _: KW_ONLY
+    causal: bool = False
+    drop_rate: float = 0.0
+    kv_heads: int | None = None
+    rotary: bool = False
+
+    def __post_init__(self) -> None:
+        check_size("Attention", "dim", self.dim)
+        check_heads("Attention", self.heads, self.kv_heads)
+        head_dim = check_dim("Attention", self.dim, self.heads)
+        check_drop_rate("Attention", self.drop_rate)
+        if self.rotary and head_dim % 2:
+            raise ValueError(f"Attention: dim / heads is {head_dim}, but rotary turns pairs: it must be even")
+
+    def init(self, key: Key, /) -> tuple[AttentionParams, None]:
+        """lecun_normal weights and zero biases."""
+        return AttentionParams.init(key, self.dim, heads=self.heads, kv_heads=self.kv_heads), None
+
+    def forward(self, params: AttentionParams, state: None, x: Array3, mode: Mode, /) -> tuple[Array3, None]:
+        """attention(params, x)."""
+        y = attention(
+            params,
+            x,
+            heads=self.heads,
+            kv_heads=self.kv_heads,
+            causal=self.causal,
+            rotary=self.rotary,
+            drop_rate=self.drop_rate,
+            mode=mode,
+        )
+        return y, None
+
+
+@dataclass(frozen=True)
+class CrossAttention(Composable):
+    """Multi-head attention of x to a memory: (x, memory), [batch, time, dim] and [batch, memory_time, dim], to the shape of x.
+
+    The other arguments are those of `Attention`.
+
+    >>> import fnn
+    >>> fnn.init(fnn.CrossAttention(8, 2), fnn.key(0))[0]
+    AttentionParams(qkv=DenseParams(weight=f32[8,24], bias=f32[24]), out=DenseParams(weight=f32[8,8], bias=f32[8]))
+    """
+
+    dim: int
+    heads: int
+    _: KW_ONLY
+    drop_rate: float = 0.0
+    kv_heads: int | None = None
+
+    def __post_init__(self) -> None:
+        check_size("CrossAttention", "dim", self.dim)
+        check_heads("CrossAttention", self.heads, self.kv_heads)
+        check_dim("CrossAttention", self.dim, self.heads)
+        check_drop_rate("CrossAttention", self.drop_rate)
+
+    def init(self, key: Key, /) -> tuple[AttentionParams, None]:
+        """lecun_normal weights and zero biases."""
+        return AttentionParams.init(key, self.dim, heads=self.heads, kv_heads=self.kv_heads), None
+
+    def forward(self, params: AttentionParams, state: None, x: tuple[Array3, Array3], mode: Mode, /) -> tuple[Array3, None]:
+        """attention(params, *x)."""
+        queries, memory = check_pair_of_sequences("CrossAttention", x)
+        y = attention(params, queries, memory, heads=self.heads, kv_heads=self.kv_heads, drop_rate=self.drop_rate, mode=mode)
+        return y, None
+
+
+def check_pair_of_sequences(name: str, x: tuple[Array3, Array3]) -> tuple[Array3, Array3]:
+    """x itself; TypeError unless it is (x, memory)."""
+    if not isinstance(x, tuple) or len(x) != 2:
+        found = f"a tuple of {len(x)}" if isinstance(x, tuple) else f"a {type(x).__name__}"
+        raise TypeError(f"{name}: the input is {found}, expected a tuple of two arrays, (x, memory)")
+    return x

@@ -1,0 +1,306 @@
+"""The specs of convolutions and transposed convolutions over one, two and three spatial axes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Generic, Literal, TypedDict, TypeVar, Unpack, overload
+
+from fnn.arrays import Array3, Array4, Array5
+from fnn.functional.convolution import ConvParams, KernelParams, check_channels, conv1d, conv2d, conv3d
+from fnn.functional.windows import Padding, Sizes, check_padding, spatial_tuple
+from fnn.initializers import Initializer, he_normal, zeros
+from fnn.layers.layer import Composable
+from fnn.mode import Mode
+from fnn.random import Key
+
+CP = TypeVar("CP", bound="ConvParams | KernelParams")
+
+
+class ConvOptions(TypedDict, total=False):
+    """The options that every convolution has, with and without bias."""
+
+    stride: Sizes
+    padding: Padding
+    dilation: Sizes
+    groups: int
+    weight_init: Initializer
+
+
+@dataclass(frozen=True, init=False, repr=False)
+class ConvBase(Composable, Generic[CP]):
+    """What all have in common. Sizes are stored with one number for each spatial axis, explicit paddings as pairs."""
+
+    n_in: int
+    n_out: int
+    kernel_size: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: Padding
+    dilation: tuple[int, ...]
+    groups: int
+    bias: bool
+    weight_init: Initializer
+    bias_init: Initializer
+
+    _rank: ClassVar[int]  # how many spatial axes there are
+
+    def _set(self, n_in: int, n_out: int, kernel_size: Sizes, options: dict[str, Any]) -> None:
+        """Checks the hyper-parameters, and sets them."""
+        name, n = type(self).__name__, self._rank
+        check_channels(name, n_in, n_out, options["groups"])
+        if not isinstance(options["bias"], bool):
+            raise TypeError(f"{name}: bias is {options['bias']!r}, expected True or False")
+        for what in ("weight_init", "bias_init"):
+            if not callable(options[what]):
+                raise TypeError(f"{name}: {what} is {options[what]!r}, expected an initializer, as fnn.initializers.he_normal")
+        sizes = {"kernel_size": kernel_size, "stride": options["stride"], "dilation": options["dilation"]}
+        checked = {what: spatial_tuple(name, what, size, n) for what, size in sizes.items()}
+        padding = check_padding(name, options["padding"], n)
+        self.__dict__.update({**options, "n_in": n_in, "n_out": n_out, **checked, "padding": padding})
+
+    def init(self, key: Key, /) -> tuple[CP, None]:
+        """New parameters, and no state."""
+        params: Any = (
+            ConvParams.init(
+                key,
+                self.n_in,
+                self.n_out,
+                self.kernel_size,
+                groups=self.groups,
+                weight_init=self.weight_init,
+                bias_init=self.bias_init,
+            )
+            if self.bias
+            else KernelParams.init(
+                key, self.n_in, self.n_out, self.kernel_size, groups=self.groups, weight_init=self.weight_init
+            )
+        )
+        return params, None
+
+    def __repr__(self) -> str:
+        """As it is written, with the options that are not the usual ones."""
+        parts = [str(self.n_in), str(self.n_out), _short(self.kernel_size)]
+        n = self._rank
+        usual = {
+            "stride": (1,) * n,
+            "padding": "same",
+            "dilation": (1,) * n,
+            "output_padding": (0,) * n,
+            "groups": 1,
+            "bias": True,
+            "weight_init": he_normal,
+            "bias_init": zeros,
+        }
+        for field in fields(self)[3:]:
+            value = getattr(self, field.name)
+            if value != usual[field.name]:
+                parts.append(f"{field.name}={_short(value)}")
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+
+def _short(value: Any) -> str:
+    """A tuple of equal numbers, or of equal pairs of equal numbers, as one of them."""
+    if isinstance(value, tuple) and isinstance(value[0], tuple):
+        value = tuple([pair[0] if pair[0] == pair[1] else pair for pair in value])
+    if isinstance(value, tuple) and isinstance(value[0], int) and len(set(value)) == 1:
+        value = value[0]
+    return repr(value)
+
+
+@dataclass(frozen=True, init=False, repr=False)
+class Conv1d(ConvBase[CP]):
+    """Convolution over time: see `conv1d`. [batch, time, n_in] to [batch, time', n_out].
+
+    Parameters and options are those of `Conv2d`; padding="causal" lets no output see what comes after it.
+
+    >>> import fnn
+    >>> fnn.Conv1d(8, 16, 5, padding="causal", dilation=2)
+    Conv1d(8, 16, 5, padding='causal', dilation=2)
+    """
+
+    _rank = 1
+
+    @overload
+    def __init__(
+        self: Conv1d[ConvParams],
+        n_in: int,
+        n_out: int,
+        kernel_size: Sizes,
+        *,
+        bias: Literal[True] = True,
+        bias_init: Initializer = ...,
+        **options: Unpack[ConvOptions],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: Conv1d[KernelParams],
+        n_in: int,
+        n_out: int,
+        kernel_size: Sizes,
+        *,
+        bias: Literal[False],
+        **options: Unpack[ConvOptions],
+    ) -> None: ...
+    def __init__(
+        self,
+        n_in: int,
+        n_out: int,
+        kernel_size: Sizes,
+        *,
+        stride: Sizes = 1,
+        padding: Padding = "same",
+        dilation: Sizes = 1,
+        groups: int = 1,
+        bias: bool = True,
+        weight_init: Initializer = he_normal,
+        bias_init: Initializer = zeros,
+    ) -> None:
+        options = {
+            "stride": stride,
+            "padding": padding,
+            "dilation": dilation,
+            "groups": groups,
+            "bias": bias,
+            "weight_init": weight_init,
+            "bias_init": bias_init,
+        }
+        self._set(n_in, n_out, kernel_size, options)
+
+    def forward(self, params: CP, state: None, x: Array3, mode: Mode, /) -> tuple[Array3, None]:
+        """conv1d(params, x, ...)."""
+        y = conv1d(params, x, stride=self.stride, padding=self.padding, dilation=self.dilation, groups=self.groups)
+        return y, None
+
+
+@dataclass(frozen=True, init=False, repr=False)
+class Conv2d(ConvBase[CP]):
+    """Convolution of images: see `conv2d`. [batch, height, width, n_in] to [batch, height', width', n_out].
+
+    Parameters are `ConvParams(kernel, bias)`, or `KernelParams(kernel)` with bias=False. There is no state. kernel_size,
+    stride and dilation are ints, or a tuple with one for each spatial axis; "same" padding gives ceil(size / stride) outputs.
+    A depthwise convolution has groups = n_in. weight_init and bias_init are initialisers: he_normal (for relu) and zeros by
+    default.
+
+    >>> import fnn
+    >>> fnn.init(fnn.Conv2d(3, 16, 5, stride=2), fnn.key(0))[0]
+    ConvParams(kernel=f32[5,5,3,16], bias=f32[16])
+    >>> fnn.init(fnn.Conv2d(16, 16, (3, 1), groups=16, bias=False), fnn.key(0))[0]
+    KernelParams(kernel=f32[3,1,1,16])
+    """
+
+    _rank = 2
+
+    @overload
+    def __init__(
+        self: Conv2d[ConvParams],
+        n_in: int,
+        n_out: int,
+        kernel_size: Sizes,
+        *,
+        bias: Literal[True] = True,
+        bias_init: Initializer = ...,
+        **options: Unpack[ConvOptions],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: Conv2d[KernelParams],
+        n_in: int,
+        n_out: int,
+        kernel_size: Sizes,
+        *,
+        bias: Literal[False],
+        **options: Unpack[ConvOptions],
+    ) -> None: ...
+    def __init__(
+        self,
+        n_in: int,
+        n_out: int,
+        kernel_size: Sizes,
+        *,
+        stride: Sizes = 1,
+        padding: Padding = "same",
+        dilation: Sizes = 1,
+        groups: int = 1,
+        bias: bool = True,
+        weight_init: Initializer = he_normal,
+        bias_init: Initializer = zeros,
+    ) -> None:
+        options = {
+            "stride": stride,
+            "padding": padding,
+            "dilation": dilation,
+            "groups": groups,
+            "bias": bias,
+            "weight_init": weight_init,
+            "bias_init": bias_init,
+        }
+        self._set(n_in, n_out, kernel_size, options)
+
+    def forward(self, params: CP, state: None, x: Array4, mode: Mode, /) -> tuple[Array4, None]:
+        """conv2d(params, x, ...)."""
+        y = conv2d(params, x, stride=self.stride, padding=self.padding, dilation=self.dilation, groups=self.groups)
+        return y, None
+
+
+@dataclass(frozen=True, init=False, repr=False)
+class Conv3d(ConvBase[CP]):
+    """Convolution of volumes: see `conv3d`. [batch, depth, height, width, n_in] to the same axes with n_out.
+
+    Parameters and options are those of `Conv2d`.
+
+    >>> import fnn
+    >>> fnn.init(fnn.Conv3d(1, 4, 3), fnn.key(0))[0]
+    ConvParams(kernel=f32[3,3,3,1,4], bias=f32[4])
+    """
+
+    _rank = 3
+
+    @overload
+    def __init__(
+        self: Conv3d[ConvParams],
+        n_in: int,
+        n_out: int,
+        kernel_size: Sizes,
+        *,
+        bias: Literal[True] = True,
+        bias_init: Initializer = ...,
+        **options: Unpack[ConvOptions],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: Conv3d[KernelParams],
+        n_in: int,
+        n_out: int,
+        kernel_size: Sizes,
+        *,
+        bias: Literal[False],
+        **options: Unpack[ConvOptions],
+    ) -> None: ...
+    def __init__(
+        self,
+        n_in: int,
+        n_out: int,
+        kernel_size: Sizes,
+        *,
+        stride: Sizes = 1,
+        padding: Padding = "same",
+        dilation: Sizes = 1,
+        groups: int = 1,
+        bias: bool = True,
+        weight_init: Initializer = he_normal,
+        bias_init: Initializer = zeros,
+    ) -> None:
+        options = {
+            "stride": stride,
+            "padding": padding,
+            "dilation": dilation,
+            "groups": groups,
+            "bias": bias,
+            "weight_init": weight_init,
+            "bias_init": bias_init,
+        }
+        self._set(n_in, n_out, kernel_size, options)
+
+    def forward(self, params: CP, state: None, x: Array5, mode: Mode, /) -> tuple[Array5, None]:
+        """conv3d(params, x, ...)."""
+        y = conv3d(params, x, stride=self.stride, padding=self.padding, dilation=self.dilation, groups=self.groups)
+        return y, None

@@ -1,0 +1,131 @@
+"""The specs LayerNorm, RMSNorm, GroupNorm and InstanceNorm. None has a state: training and evaluation are the same."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+
+from fnn.arrays import SameRank
+from fnn.functional.layer_norms import (
+    ScaleParams,
+    check_eps,
+    check_groups,
+    group_norm,
+    instance_norm,
+    layer_norm,
+    rms_norm,
+)
+from fnn.functional.norms import NormParams
+from fnn.layers.core import check_size
+from fnn.layers.layer import ComposableAnyRank
+from fnn.mode import Mode
+from fnn.random import Key
+
+
+@dataclass(frozen=True)
+class LayerNorm(ComposableAnyRank):
+    """Normalises each row over the last axis of n features: see `layer_norm`. Parameters NormParams, no state.
+
+    >>> import fnn
+    >>> block = fnn.residual(fnn.LayerNorm(8) >> fnn.Dense(8, 8) >> fnn.gelu)
+    """
+
+    n: int
+    _: KW_ONLY
+    eps: float = 1e-5
+
+    def __post_init__(self) -> None:
+        check_size("LayerNorm", "n", self.n)
+        check_eps("LayerNorm", self.eps)
+
+    def init(self, key: Key, /) -> tuple[NormParams, None]:
+        """Scale 1 and shift 0, and no state."""
+        return NormParams.init(self.n), None
+
+    def forward(self, params: NormParams, state: None, x: SameRank, mode: Mode, /) -> tuple[SameRank, None]:
+        """layer_norm(params, x)."""
+        return layer_norm(params, x, eps=self.eps), None
+
+
+@dataclass(frozen=True)
+class RMSNorm(ComposableAnyRank):
+    """Divides each row by its root mean square over the last axis of n features: see `rms_norm`. Parameters ScaleParams.
+
+    >>> import fnn
+    >>> fnn.init(fnn.RMSNorm(8), fnn.key(0))
+    (ScaleParams(scale=f32[8]), None)
+    """
+
+    n: int
+    _: KW_ONLY
+    eps: float = 1e-5
+
+    def __post_init__(self) -> None:
+        check_size("RMSNorm", "n", self.n)
+        check_eps("RMSNorm", self.eps)
+
+    def init(self, key: Key, /) -> tuple[ScaleParams, None]:
+        """Scale 1, and no state."""
+        return ScaleParams.init(self.n), None
+
+    def forward(self, params: ScaleParams, state: None, x: SameRank, mode: Mode, /) -> tuple[SameRank, None]:
+        """rms_norm(params, x)."""
+        return rms_norm(params, x, eps=self.eps), None
+
+
+@dataclass(frozen=True)
+class GroupNorm(ComposableAnyRank):
+    """Normalises each of `groups` runs of the n channels, over them and all axes between batch and channels: see
+    `group_norm`. Parameters NormParams, no state.
+
+    >>> import fnn
+    >>> import numpy as np
+    >>> images = np.ones((2, 4, 4, 6), np.float32)
+    >>> norm = fnn.GroupNorm(3, 6)
+    >>> fnn.predict(norm, *fnn.init(norm, fnn.key(0)), images).shape
+    (2, 4, 4, 6)
+    """
+
+    groups: int
+    n: int
+    _: KW_ONLY
+    eps: float = 1e-5
+
+    def __post_init__(self) -> None:
+        check_size("GroupNorm", "n", self.n)
+        check_groups("GroupNorm", self.groups, self.n)
+        check_eps("GroupNorm", self.eps)
+
+    def init(self, key: Key, /) -> tuple[NormParams, None]:
+        """Scale 1 and shift 0, and no state."""
+        return NormParams.init(self.n), None
+
+    def forward(self, params: NormParams, state: None, x: SameRank, mode: Mode, /) -> tuple[SameRank, None]:
+        """group_norm(params, x, groups)."""
+        return group_norm(params, x, self.groups, eps=self.eps), None
+
+
+@dataclass(frozen=True)
+class InstanceNorm(ComposableAnyRank):
+    """Normalises each of n channels of each example by itself: see `instance_norm`. Parameters NormParams, no state.
+
+    PyTorch's has no scale and shift unless told so (affine=True).
+
+    >>> import fnn
+    >>> norm = fnn.InstanceNorm(3)
+    """
+
+    n: int
+    _: KW_ONLY
+    eps: float = 1e-5
+
+    def __post_init__(self) -> None:
+        check_size("InstanceNorm", "n", self.n)
+        check_eps("InstanceNorm", self.eps)
+
+    def init(self, key: Key, /) -> tuple[NormParams, None]:
+        """Scale 1 and shift 0, and no state."""
+        return NormParams.init(self.n), None
+
+    def forward(self, params: NormParams, state: None, x: SameRank, mode: Mode, /) -> tuple[SameRank, None]:
+        """instance_norm(params, x)."""
+        return instance_norm(params, x, eps=self.eps), None
