@@ -11,7 +11,7 @@ from fnn.arrays import Array1
 from fnn.optim.decay import AddDecayedWeights
 from fnn.optim.learning_rate import Rate, ScaleByLearningRate, check_rate
 from fnn.optim.optimizer import Composed, Optimizer, Segments, Slots, Transform, check_hyper
-from fnn.optim.selection import Selector, everything
+from fnn.tree import Selector, everything
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class AdamW(Composed):
     """Adam with decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2, with the decay times the learning
     rate, as PyTorch and optax have it): p is also reduced by learning_rate * weight_decay * p.
 
-    `decay` chooses what decays: every parameter by default; `fnn.optim.matrices` leaves out biases and the scales of norms.
+    `decay` chooses what decays: every parameter by default; `fnn.tree.matrices` leaves out biases and the scales of norms.
     The moments are called "mu" and "nu".
 
     >>> import fnn

@@ -8,7 +8,8 @@ import numpy as np
 
 from fnn.arrays import Array1
 from fnn.optim.optimizer import Segments, Slots, Transform, check_hyper
-from fnn.optim.selection import Selector, everything, mask_of
+from fnn.optim.selection import mask_of
+from fnn.tree import Selector, everything
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ import numpy as np
 
 from fnn.arrays import Array1
 from fnn.optim.optimizer import Optimizer, Rule, Segments, Slots, Transform, init_parts, update_parts
-from fnn.optim.selection import Selector, mask_of
+from fnn.optim.selection import mask_of
+from fnn.tree import Selector
 
 
 @lru_cache(maxsize=256)
@@ -81,7 +82,7 @@ class Groups(Optimizer):
     def __init__(self, *groups: tuple[Selector, Optimizer], rest: Optimizer | None = None) -> None:
         for group in groups:
             if not (isinstance(group, tuple) and len(group) == 2 and callable(group[0]) and isinstance(group[1], Optimizer)):
-                raise TypeError(f"Groups: a group is {group!r}, expected (selector, optimizer), as (fnn.optim.matrices, opt)")
+                raise TypeError(f"Groups: a group is {group!r}, expected (selector, optimizer), as (fnn.tree.matrices, opt)")
         if not groups or not (rest is None or isinstance(rest, Optimizer)):
             raise TypeError(f"Groups: got {len(groups)} groups and rest={rest!r}, expected groups, and an Optimizer for the rest")
         self.__dict__.update(groups=groups, rest=rest)

@@ -103,7 +103,8 @@ def lbfgs(
         first = 1.0 if pairs else min(1.0, 1 / float(np.sum(np.abs(g))))
 
         def along(t: float, x: Value = x, direction: Value = direction) -> _Point:
-            value, g = at(x + direction * t)
+            with np.errstate(all="ignore"):  # a step may leave where f is defined, and is then shortened
+                value, g = at(x + direction * t)
             return value, float(np.dot(g, direction)), g
 
         found = _wolfe(along, (value, slope, g), first, max_calls_per_step)

@@ -13,7 +13,7 @@ from fnn.optim.decay import AddDecayedWeights
 from fnn.optim.groups import Groups
 from fnn.optim.learning_rate import Rate, ScaleByLearningRate, check_rate
 from fnn.optim.optimizer import Composed, Optimizer, Segments, Slots, Transform, check_hyper
-from fnn.optim.selection import Selector, matrices
+from fnn.tree import Selector, matrices
 
 # The quintic of Jordan et al. 2024: steep at 0, so that five steps bring singular values from 0.001 to near 1.
 _QUINTIC = (3.4445, -4.7750, 2.0315)

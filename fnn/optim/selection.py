@@ -1,33 +1,14 @@
-"""Which leaves a rule is for: predicates of a leaf's path and shape, and how they look on the flat vector."""
+"""Which entries of the flat vector a rule is for, by a selector of leaves."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
-from typing import TypeAlias
 
 import numpy as np
 
 from fnn.arrays import Bools, read_only
 from fnn.optim.optimizer import Segments
-
-# selector(path, shape): whether a leaf is meant, as `lambda path, shape: path.endswith(".bias")`
-Selector: TypeAlias = Callable[[str, tuple[int, ...]], bool]
-
-
-def everything(path: str, shape: tuple[int, ...], /) -> bool:
-    """Every leaf."""
-    return True
-
-
-def matrices(path: str, shape: tuple[int, ...], /) -> bool:
-    """Leaves of rank 2 and more: weights, kernels and tables, but no biases and no scales and shifts of norms.
-
-    >>> import fnn
-    >>> opt = fnn.AdamW(3e-4, decay=fnn.optim.matrices)
-    """
-    return len(shape) >= 2
-
+from fnn.tree import Selector
 
 @lru_cache(maxsize=256)
 def mask_of(where: Selector, segments: Segments) -> Bools:

@@ -10,7 +10,7 @@ from fnn.arrays import Array1
 from fnn.optim.decay import AddDecayedWeights
 from fnn.optim.learning_rate import Rate, ScaleByLearningRate, check_rate
 from fnn.optim.optimizer import Composed, Optimizer, Segments, Slots, Transform, check_hyper
-from fnn.optim.selection import Selector, everything
+from fnn.tree import Selector, everything
 
 
 @dataclass(frozen=True)
