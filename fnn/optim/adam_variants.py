@@ -167,7 +167,8 @@ class ScaleByNadam(Transform):
 @dataclass(frozen=True)
 class NAdam(Composed):
     """Adam with Nesterov's momentum. With m_t = b1 (1 - 0.96^(t * momentum_decay) / 2), mu and nu as in Adam:
-        p - learning_rate * (m_{t+1} mu / (1 - m_1 ... m_{t+1}) + (1 - m_t) g / (1 - m_1 ... m_t)) / (sqrt(nu / (1 - b2^t)) + eps)
+        p - learning_rate * (m_{t+1} mu / (1 - m_1 ... m_{t+1}) + (1 - m_t) g / (1 - m_1 ... m_t)) / size,
+        size = sqrt(nu / (1 - b2^t)) + eps
 
     Source: Dozat 2016; schedule of the momentum and defaults are PyTorch's. Moments: "mu", "nu".
     """

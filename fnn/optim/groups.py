@@ -84,7 +84,9 @@ class Groups(Optimizer):
             if not (isinstance(group, tuple) and len(group) == 2 and callable(group[0]) and isinstance(group[1], Optimizer)):
                 raise TypeError(f"Groups: a group is {group!r}, expected (selector, optimizer), as (fnn.tree.matrices, opt)")
         if not groups or not (rest is None or isinstance(rest, Optimizer)):
-            raise TypeError(f"Groups: got {len(groups)} groups and rest={rest!r}, expected groups, and an Optimizer for the rest")
+            raise TypeError(
+                f"Groups: got {len(groups)} groups and rest={rest!r}, expected groups, and an Optimizer for the rest"
+            )
         self.__dict__.update(groups=groups, rest=rest)
 
     def _places(self, segments: Segments) -> list[tuple[Rule, Any, Segments]]:
@@ -126,7 +128,9 @@ def _places_of(spec: Groups, segments: Segments) -> list[tuple[Rule, Any, Segmen
         before.append(where)
     left = [path for path, _, _, shape in segments if not any([where(path, shape) for where in before])]
     if spec.rest is None and left:
-        raise ValueError(f"Groups: {left[0] or 'the root'} belongs to no group; give rest=optimizer, or rest=fnn.optim.Freeze() for no updates")
+        raise ValueError(
+            f"Groups: {left[0] or 'the root'} belongs to no group; give rest=optimizer, or rest=fnn.optim.Freeze() for no updates"
+        )
     if spec.rest is not None and left:
         found.append((spec.rest, *_part_of(_rest_of(before), segments)))
     return found

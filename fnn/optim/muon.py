@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from math import sqrt
 
 import numpy as np
@@ -94,7 +94,7 @@ class Muon(Composed):
     weight_decay: float = 0.1
     steps: int = 5
     where: Selector = matrices
-    rest: Optimizer = AdamW(1e-3)
+    rest: Optimizer = field(default_factory=lambda: AdamW(1e-3))
 
     def __post_init__(self) -> None:
         check_rate("Muon", self.learning_rate)

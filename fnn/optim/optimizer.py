@@ -343,4 +343,3 @@ def check_hyper(name: str, what: str, value: float, low: float, high: float = fl
     if not low <= value < high:
         bound = f"in [{low}, {high})" if high != float("inf") else f"of at least {low}"
         raise ValueError(f"{name}: {what} is {value}, expected a number {bound}")
-

@@ -39,6 +39,7 @@ class Constant:
         _check(self, at_least_0=("rate",))
 
     def __call__(self, step: int, /) -> float:
+        """The rate at a step."""
         return self.rate
 
 
@@ -59,7 +60,8 @@ class StepDecay:
         _check(self, at_least_0=("rate", "factor"), steps=("every",))
 
     def __call__(self, step: int, /) -> float:
-        return self.rate * self.factor ** (step // self.every)
+        """The rate at a step."""
+        return float(self.rate * self.factor ** (step // self.every))
 
 
 @dataclass(frozen=True)
@@ -79,12 +81,13 @@ class Piecewise:
         object.__setattr__(self, "boundaries", tuple(self.boundaries))
         if len(self.rates) != len(self.boundaries) + 1:
             raise ValueError(
-                f"Piecewise: {len(self.rates)} rates and {len(self.boundaries)} boundaries, expected one rate more than boundaries"
+                f"Piecewise: {len(self.rates)} rates and {len(self.boundaries)} boundaries, expected one rate more"
             )
         if any([a >= b for a, b in zip(self.boundaries, self.boundaries[1:], strict=False)]):
             raise ValueError(f"Piecewise: the boundaries {self.boundaries} do not increase")
 
     def __call__(self, step: int, /) -> float:
+        """The rate at a step."""
         return self.rates[sum([step >= boundary for boundary in self.boundaries])]
 
 
@@ -102,7 +105,8 @@ class ExponentialDecay:
         _check(self, at_least_0=("rate", "factor", "end"), steps=("steps",))
 
     def __call__(self, step: int, /) -> float:
-        return max(self.rate * self.factor ** (step / self.steps), self.end)
+        """The rate at a step."""
+        return float(max(self.rate * self.factor ** (step / self.steps), self.end))
 
 
 @dataclass(frozen=True)
@@ -118,7 +122,8 @@ class InverseTime:
         _check(self, at_least_0=("rate", "decay", "power"))
 
     def __call__(self, step: int, /) -> float:
-        return self.rate / (1 + self.decay * step) ** self.power
+        """The rate at a step."""
+        return float(self.rate / (1 + self.decay * step) ** self.power)
 
 
 @dataclass(frozen=True)
@@ -139,8 +144,9 @@ class Polynomial:
         _check(self, at_least_0=("rate", "end", "power"), steps=("steps",))
 
     def __call__(self, step: int, /) -> float:
+        """The rate at a step."""
         left = 1 - min(step, self.steps) / self.steps
-        return self.end + (self.rate - self.end) * left**self.power
+        return float(self.end + (self.rate - self.end) * left**self.power)
 
 
 @dataclass(frozen=True)
@@ -167,6 +173,7 @@ class Cosine:
         _check(self, at_least_0=("rate", "end"), steps=("steps", "growth"))
 
     def __call__(self, step: int, /) -> float:
+        """The rate at a step."""
         period = self.steps
         if self.restarts:
             while step >= period:
@@ -196,6 +203,7 @@ class WarmUp:
         _check(self, at_least_0=("start",), steps=("steps",))
 
     def __call__(self, step: int, /) -> float:
+        """The rate at a step."""
         if step >= self.steps:
             return rate_at(self.then, step - self.steps)
         return self.start + (rate_at(self.then, 0) - self.start) * step / self.steps
@@ -222,6 +230,7 @@ class OneCycle:
             raise ValueError(f"OneCycle: warm is {self.warm}, the part of the steps that go up, expected at most 1")
 
     def __call__(self, step: int, /) -> float:
+        """The rate at a step."""
         first = self.rate / self.first_factor
         peak = self.warm * self.steps - 1
         last = self.steps - 1
@@ -246,5 +255,6 @@ class Joined:
         object.__setattr__(self, "boundaries", tuple(self.boundaries))
 
     def __call__(self, step: int, /) -> float:
+        """The rate at a step."""
         i = sum([step >= boundary for boundary in self.boundaries])
         return rate_at(self.schedules[i], step - (self.boundaries[i - 1] if i else 0))

@@ -10,6 +10,7 @@ from fnn.arrays import Bools, read_only
 from fnn.optim.optimizer import Segments
 from fnn.tree import Selector
 
+
 @lru_cache(maxsize=256)
 def mask_of(where: Selector, segments: Segments) -> Bools:
     """The entries of the flat vector whose leaves are chosen. ValueError where none is: it would be a mistake in a path."""

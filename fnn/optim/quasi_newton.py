@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import sqrt
-from typing import Any, Concatenate, Generic, ParamSpec
+from typing import Any, Generic
 
 import numpy as np
 
@@ -17,8 +17,6 @@ from fnn.autodiff.transforms import value_and_grad
 from fnn.optim.optimizer import check_hyper
 from fnn.tree import Layout, flatten
 from fnn.tree.structure import T as P
-
-Rest = ParamSpec("Rest")
 
 # (value, slope along the line, gradient) at a point of the line
 _Point = tuple[float, float, Value]
@@ -39,17 +37,16 @@ class LbfgsResult(Generic[P]):
 
 
 def lbfgs(
-    f: Callable[Concatenate[P, Rest], Scalar],
+    f: Callable[[P], Scalar],
     params: P,
     /,
-    *args: Rest.args,
+    *,
     max_steps: int = 100,
     tolerance: float = 1e-5,
     history: int = 10,
     max_calls_per_step: int = 25,
-    **options: Rest.kwargs,
 ) -> LbfgsResult[P]:
-    """A minimum of f(params, *args), near `params`, by limited-memory BFGS.
+    """A minimum of f near `params`, by limited-memory BFGS. Of more arguments make a function of one: lambda p: loss(p, x, y).
 
     Ends where the largest |entry| of the gradient is at most `tolerance`, where no point along the line is lower (at the
     precision of the dtype), or after `max_steps`. `history` is the number of pairs that stand for the inverse Hessian. It
@@ -78,7 +75,7 @@ def lbfgs(
     def at(x: Array1) -> tuple[float, Value]:
         nonlocal calls
         calls += 1
-        value, grads = both(layout.unpack(x), *args, **options)
+        value, grads = both(layout.unpack(x))
         return float(value), layout.pack(flatten(grads)[0])
 
     x = layout.pack(layout.leaves_of("lbfgs", "the parameters", params))
