@@ -8,44 +8,56 @@ from math import sqrt
 import numpy as np
 
 from fnn.arrays import Array1
-from fnn.optim.optimizer import Optimizer, Segments, Slots, check_hyper
-
-
-def _adam(spec: Adam | AdamW, grads: Array1, slots: Slots, step: int) -> tuple[Array1, Slots]:
-    # as Python numbers: NumPy's would widen float32
-    learning_rate, b1, b2, eps = float(spec.learning_rate), float(spec.b1), float(spec.b2), float(spec.eps)
-    # With t = step + 1, c1 = 1 - b1^t, c2 = 1 - b2^t:
-    #   -lr (mu / c1) / (sqrt(nu / c2) + eps) = -(lr sqrt(c2) / c1) mu / (sqrt(nu) + eps sqrt(c2)),
-    # which divides vectors once.
-    t = step + 1
-    root = sqrt(1 - b2**t)
-    mu = slots["mu"] * b1
-    work = grads * (1 - b1)
-    mu += work
-    nu = slots["nu"] * b2
-    np.multiply(grads, grads, work)
-    work *= 1 - b2
-    nu += work
-    np.sqrt(nu, work)
-    work += eps * root
-    np.divide(mu, work, work)
-    work *= -learning_rate * root / (1 - b1**t)
-    return work, {"mu": mu, "nu": nu}
-
-
-def _check(name: str, spec: Adam | AdamW) -> None:
-    check_hyper(name, "learning_rate", spec.learning_rate, 0)
-    check_hyper(name, "b1", spec.b1, 0, 1)
-    check_hyper(name, "b2", spec.b2, 0, 1)
-    check_hyper(name, "eps", spec.eps, 0)
-
-
-def _zero_moments(params: Array1) -> Slots:
-    return {"mu": np.zeros_like(params), "nu": np.zeros_like(params)}
+from fnn.optim.decay import AddDecayedWeights
+from fnn.optim.learning_rate import Rate, ScaleByLearningRate, check_rate
+from fnn.optim.optimizer import Composed, Optimizer, Segments, Slots, Transform, check_hyper
+from fnn.tree import Selector, everything
 
 
 @dataclass(frozen=True)
-class Adam(Optimizer):
+class ScaleByAdam(Transform):
+    """Adam's direction, (mu / (1 - b1^t)) / (sqrt(nu / (1 - b2^t)) + eps): see `Adam`."""
+
+    b1: float = 0.9
+    b2: float = 0.999
+    eps: float = 1e-8
+
+    def __post_init__(self) -> None:
+        check_hyper("ScaleByAdam", "b1", self.b1, 0, 1)
+        check_hyper("ScaleByAdam", "b2", self.b2, 0, 1)
+        check_hyper("ScaleByAdam", "eps", self.eps, 0)
+
+    def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
+        """mu = nu = 0."""
+        return {"mu": np.zeros_like(params), "nu": np.zeros_like(params)}
+
+    def update_flat(
+        self, grads: Array1, slots: Slots, params: Array1, step: int, segments: Segments, /
+    ) -> tuple[Array1, Slots]:
+        """See the class."""
+        # as Python numbers: NumPy's would widen float32
+        b1, b2, eps = float(self.b1), float(self.b2), float(self.eps)
+        # With t = step + 1, c1 = 1 - b1^t, c2 = 1 - b2^t:
+        #   (mu / c1) / (sqrt(nu / c2) + eps) = (sqrt(c2) / c1) mu / (sqrt(nu) + eps sqrt(c2)),
+        # which divides vectors once.
+        t = step + 1
+        root = sqrt(1 - b2**t)
+        mu = slots["mu"] * b1
+        work = grads * (1 - b1)
+        mu += work
+        nu = slots["nu"] * b2
+        np.multiply(grads, grads, work)
+        work *= 1 - b2
+        nu += work
+        np.sqrt(nu, work)
+        work += eps * root
+        np.divide(mu, work, work)
+        work *= root / (1 - b1**t)
+        return work, {"mu": mu, "nu": nu}
+
+
+@dataclass(frozen=True)
+class Adam(Composed):
     """Adam (Kingma and Ba 2015, algorithm 1): steps of about the learning rate, whatever the size of the gradient.
 
     At step t, counted from 1:
@@ -63,7 +75,7 @@ class Adam(Optimizer):
     array([0.9, 1.1])
     """
 
-    learning_rate: float
+    learning_rate: Rate
     _: KW_ONLY
     b1: float = 0.9
     b2: float = 0.999
@@ -72,23 +84,18 @@ class Adam(Optimizer):
     def __post_init__(self) -> None:
         _check("Adam", self)
 
-    def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
-        """mu = nu = 0."""
-        return _zero_moments(params)
-
-    def update_flat(
-        self, grads: Array1, slots: Slots, params: Array1, step: int, segments: Segments, /
-    ) -> tuple[Array1, Slots]:
-        """See the class."""
-        return _adam(self, grads, slots, step)
+    def compose(self) -> Optimizer:
+        """Adam's direction, and the learning rate."""
+        return ScaleByAdam(self.b1, self.b2, self.eps) >> ScaleByLearningRate(self.learning_rate)
 
 
 @dataclass(frozen=True)
-class AdamW(Optimizer):
+class AdamW(Composed):
     """Adam with decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2, with the decay times the learning
     rate, as PyTorch and optax have it): p is also reduced by learning_rate * weight_decay * p.
 
-    It decays every parameter. The moments are called "mu" and "nu".
+    `decay` chooses what decays: every parameter by default; `fnn.tree.matrices` leaves out biases and the scales of norms.
+    The moments are called "mu" and "nu".
 
     >>> import fnn
     >>> opt = fnn.AdamW(0.1, weight_decay=0.5)
@@ -97,25 +104,26 @@ class AdamW(Optimizer):
     array([0.95])
     """
 
-    learning_rate: float
+    learning_rate: Rate
     _: KW_ONLY
     b1: float = 0.9
     b2: float = 0.999
     eps: float = 1e-8
     weight_decay: float = 0.01
+    decay: Selector = everything
 
     def __post_init__(self) -> None:
         _check("AdamW", self)
         check_hyper("AdamW", "weight_decay", self.weight_decay, 0)
 
-    def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
-        """mu = nu = 0."""
-        return _zero_moments(params)
+    def compose(self) -> Optimizer:
+        """Adam's direction, the weights, and the learning rate of both."""
+        direction = ScaleByAdam(self.b1, self.b2, self.eps) >> AddDecayedWeights(self.weight_decay, where=self.decay)
+        return direction >> ScaleByLearningRate(self.learning_rate)
 
-    def update_flat(
-        self, grads: Array1, slots: Slots, params: Array1, step: int, segments: Segments, /
-    ) -> tuple[Array1, Slots]:
-        """See the class."""
-        delta, slots = _adam(self, grads, slots, step)
-        delta -= params * float(self.learning_rate * self.weight_decay)
-        return delta, slots
+
+def _check(name: str, spec: Adam | AdamW) -> None:
+    check_rate(name, spec.learning_rate)
+    check_hyper(name, "b1", spec.b1, 0, 1)
+    check_hyper(name, "b2", spec.b2, 0, 1)
+    check_hyper(name, "eps", spec.eps, 0)

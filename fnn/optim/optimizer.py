@@ -1,16 +1,20 @@
-"""What an optimiser is, its state, and `update`: the pytree side of all optimisers, written once.
+"""What an optimiser is, its state, `>>` and `update`: the pytree side of all optimisers, written once.
 
-An optimiser is a frozen spec with two pure methods on vectors, `init_flat` and `update_flat`: all parameters of a net lie
-in one contiguous vector, so that an optimiser is a few NumPy calls however many layers there are. A rule that differs by
-leaf reads the segments, which say where each leaf lies.
+A rule is a frozen spec with two pure methods on vectors, `init_flat` and `update_flat`: all parameters of a net lie in one
+contiguous vector, so that a rule is a few NumPy calls however many layers there are. One that differs by leaf reads the
+segments, which say where each leaf lies.
+
+A `Transform` maps updates, at first the gradient, to updates. An `Optimizer` gives what is added to the parameters.
+`a >> b` passes the updates of a on to b, and is an optimiser as soon as one of its parts is.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Generic, TypeAlias
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from typing import Any, Generic, TypeAlias, overload
 
 import numpy as np
 
@@ -38,14 +42,83 @@ class OptState(Record, Generic[P]):
     made_by: str
 
     def moment(self, name: str, /) -> P:
-        """A moment as a tree of the parameters' type, read-only. KeyError, with the names there are, for another name."""
-        if name not in self.slots:
-            raise KeyError(f"OptState.moment: no moment {name!r}; this optimizer keeps {sorted(self.slots) or 'none'}")
-        return self.layout.unpack(self.slots[name])
+        """A moment as a tree of the parameters' type, read-only: "mu", or "1.mu" for that of part 1 where several have one.
+
+        KeyError, with the names there are, for another name.
+        """
+        found = [key for key in self.slots if key == name or key.endswith(f".{name}")]
+        found = [key for key in found if self.slots[key].shape == (self.layout.size,)]
+        if len(found) != 1:
+            keys = [key for key, vector in self.slots.items() if vector.shape == (self.layout.size,)]
+            names = [key.rpartition(".")[2] for key in keys]
+            there = [key if names.count(short) > 1 else short for key, short in zip(keys, names, strict=True)]
+            raise KeyError(
+                f"OptState.moment: {'several parts have a' if found else 'no'} moment {name!r}; "
+                f"this optimizer keeps {sorted(there) or 'none'}"
+            )
+        return self.layout.unpack(self.slots[found[0]])
+
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate of the next update. ValueError where the optimiser has none, or several that differ."""
+        # the shortest number that rounds to what is stored: 0.1 rather than 0.10000000149 in float32
+        rates = {float(str(vector[0])) for key, vector in self.slots.items() if _is_rate(key)}
+        if len(rates) != 1:
+            raise ValueError(f"OptState.learning_rate: this optimizer has the rates {sorted(rates) or 'none'}, not one")
+        return rates.pop()
+
+    def scale_learning_rate(self, factor: float, /) -> OptState[P]:
+        """A state whose learning rates, from now on, are `factor` times those of the optimiser and its schedules.
+
+        Factors multiply: 0.5 twice is a quarter.
+        """
+        check_hyper("OptState.scale_learning_rate", "the factor", factor, 0)
+        slots = {key: read_only(vector * float(factor)) if _is_rate(key) else vector for key, vector in self.slots.items()}
+        return replace(self, slots=slots)
 
 
-class Optimizer(ABC):
+def _is_rate(key: str) -> bool:
+    return key.rpartition(".")[2] == "learning_rate"
+
+
+class Rule(ABC):
+    """What transforms and optimisers have in common: the two methods on vectors."""
+
+    @abstractmethod
+    def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
+        """The moments before the first step, by name: vectors like the parameters, or shorter ones."""
+
+    @abstractmethod
+    def update_flat(
+        self, grads: Array1, slots: Slots, params: Array1, step: int, segments: Segments, /
+    ) -> tuple[Array1, Slots]:
+        """(updates, slots): the new updates, and the new moments. step counts from 0.
+
+        Pure: it writes to none of its arguments. The updates have the parameters' dtype; those of an optimiser are what
+        is added to the parameters, and a fresh vector.
+        """
+
+
+class Transform(Rule):
+    """Base of blocks that optimisers are made of: a subclass is a frozen dataclass of hyper-parameters.
+
+    >>> import fnn
+    >>> opt = fnn.optim.ClipByGlobalNorm(1.0) >> fnn.AdamW(3e-4)
+    """
+
+    @overload
+    def __rshift__(self, other: Transform, /) -> TransformChain: ...
+    @overload
+    def __rshift__(self, other: Optimizer, /) -> OptimizerChain: ...
+    def __rshift__(self, other: Rule, /) -> Any:
+        """This, then other."""
+        return _join(self, other)
+
+
+class Optimizer(Rule):
     """Base of optimisers: a subclass is a frozen dataclass of hyper-parameters with the two methods on vectors.
+
+    `update_flat` gives what is added to the parameters. `opt >> transform` passes that on, as to `optim.Ema`.
 
     >>> import fnn
     >>> from dataclasses import dataclass
@@ -63,19 +136,6 @@ class Optimizer(ABC):
     (array([0.5, 2.5]),)
     """
 
-    @abstractmethod
-    def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
-        """The moments before the first step, by name: vectors like the parameters, or shorter ones."""
-
-    @abstractmethod
-    def update_flat(
-        self, grads: Array1, slots: Slots, params: Array1, step: int, segments: Segments, /
-    ) -> tuple[Array1, Slots]:
-        """(delta, slots): what is added to the parameters, and the new moments. step counts from 0.
-
-        Pure: it writes to none of its arguments. delta is a fresh vector in the parameters' dtype.
-        """
-
     def init(self, params: P, /) -> OptState[P]:
         """The state before the first step, for parameters like these.
 
@@ -90,6 +150,113 @@ class Optimizer(ABC):
         vector = read_only(layout.pack(flatten(params)[0]))
         slots = _frozen_slots(self, "init_flat", self.init_flat(vector, layout.segments), None, layout.dtype)
         return OptState(0, slots, layout, type(self).__name__)
+
+    def __rshift__(self, other: Transform, /) -> OptimizerChain:
+        """This, then a transform of what it adds to the parameters."""
+        chained: OptimizerChain = _join(self, other)
+        return chained
+
+
+class Composed(Optimizer):
+    """Base of named optimisers, which only compose blocks: a subclass is a frozen dataclass that says which."""
+
+    @abstractmethod
+    def compose(self) -> Optimizer:
+        """The blocks, joined by `>>`."""
+
+    @cached_property
+    def _composed(self) -> Optimizer:
+        return self.compose()
+
+    def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
+        """Those of the blocks."""
+        return self._composed.init_flat(params, segments)
+
+    def update_flat(
+        self, grads: Array1, slots: Slots, params: Array1, step: int, segments: Segments, /
+    ) -> tuple[Array1, Slots]:
+        """Through all blocks in order."""
+        return self._composed.update_flat(grads, slots, params, step, segments)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_composed"}
+
+
+@dataclass(frozen=True)
+class TransformChain(Transform):
+    """Transforms one after the other. Made by `>>`."""
+
+    parts: tuple[Rule, ...]
+
+    def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
+        """Those of the parts, by "part.name"."""
+        return init_parts(self.parts, params, segments)
+
+    def update_flat(
+        self, grads: Array1, slots: Slots, params: Array1, step: int, segments: Segments, /
+    ) -> tuple[Array1, Slots]:
+        """Through all parts in order."""
+        return update_parts(self.parts, grads, slots, params, step, segments)
+
+
+@dataclass(frozen=True)
+class OptimizerChain(Optimizer):
+    """Transforms and one optimiser, one after the other. Made by `>>`."""
+
+    parts: tuple[Rule, ...]
+
+    def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
+        """Those of the parts, by "part.name"."""
+        return init_parts(self.parts, params, segments)
+
+    def update_flat(
+        self, grads: Array1, slots: Slots, params: Array1, step: int, segments: Segments, /
+    ) -> tuple[Array1, Slots]:
+        """Through all parts in order."""
+        return update_parts(self.parts, grads, slots, params, step, segments)
+
+
+def _join(a: Rule, b: Rule) -> Any:
+    if not isinstance(b, Rule):
+        hint = f"; make one with {b.__name__}(...)" if isinstance(b, type) else ""
+        raise TypeError(f">>: {b!r} is neither a Transform nor an Optimizer{hint}")
+    parts = tuple([part for rule in (a, b) for part in (rule.parts if isinstance(rule, _CHAINS) else (rule,))])
+    optimizers = [part for part in parts if isinstance(part, Optimizer)]
+    if len(optimizers) > 1:
+        raise TypeError(f">>: {optimizers[0]!r} and {optimizers[1]!r} are both optimizers, and a chain has one")
+    return OptimizerChain(parts) if optimizers else TransformChain(parts)
+
+
+_CHAINS = (TransformChain, OptimizerChain)
+
+
+def init_parts(parts: Sequence[Rule], params: Array1, segments: Segments) -> Slots:
+    """The moments of several rules in one dict: those of the i-th by "i.name"."""
+    return {f"{i}.{name}": v for i, part in enumerate(parts) for name, v in part.init_flat(params, segments).items()}
+
+
+def update_parts(
+    parts: Sequence[Rule], updates: Array1, slots: Slots, params: Array1, step: int, segments: Segments
+) -> tuple[Array1, Slots]:
+    """The updates through several rules, each with its own of the moments."""
+    new: dict[str, Array1] = {}
+    changed = False
+    for part, keys in zip(parts, _keys_by_part(tuple(slots), len(parts)), strict=True):
+        own = {name: slots[key] for key, name in keys}
+        updates, after = part.update_flat(updates, own, params, step, segments)
+        if after is not own:
+            changed = True
+            if after.keys() != own.keys():
+                raise ValueError(f"{part!r}: the moments are {sorted(after)}, expected those of the state, {sorted(own)}")
+        for key, name in keys:
+            new[key] = after[name]
+    return updates, new if changed else slots
+
+
+@lru_cache(maxsize=256)
+def _keys_by_part(keys: tuple[str, ...], n: int) -> tuple[tuple[tuple[str, str], ...], ...]:
+    """For each of n parts the keys of its moments, and their names without the part."""
+    return tuple([tuple([(key, key[len(f"{i}.") :]) for key in keys if key.startswith(f"{i}.")]) for i in range(n)])
 
 
 def _frozen_slots(opt: Optimizer, method: str, slots: object, like: Mapping[str, Array1] | None, dtype: Any) -> Slots:

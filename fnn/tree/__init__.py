@@ -18,3 +18,6 @@ from fnn.tree.operations import zeros_like as zeros_like
 from fnn.tree.structure import PyTree as PyTree
 from fnn.tree.structure import Structure as Structure
 from fnn.tree.structure import flatten as flatten
+from fnn.tree.selection import Selector as Selector
+from fnn.tree.selection import everything as everything
+from fnn.tree.selection import matrices as matrices

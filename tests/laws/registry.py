@@ -218,22 +218,3 @@ LOSSES: list[LossCase] = [
         lambda x, y: -np.sum(WEIGHTS * _one_hot(y, 3) * x, -1),
     ),
 ]
-
-
-@dataclass(frozen=True)
-class OptimizerCase:
-    """An optimiser with a learning rate for the parabola of the laws, and its moments' names."""
-
-    name: str
-    opt: fnn.Optimizer
-    moments: tuple[str, ...]
-
-
-OPTIMIZERS: list[OptimizerCase] = [
-    OptimizerCase("Sgd", fnn.Sgd(0.1), ()),
-    OptimizerCase("momentum", fnn.Sgd(0.02, momentum=0.9), ("momentum",)),
-    OptimizerCase("Nesterov", fnn.Sgd(0.02, momentum=0.9, nesterov=True), ("momentum",)),
-    OptimizerCase("Adam", fnn.Adam(0.05), ("mu", "nu")),
-    OptimizerCase("Adam, other options", fnn.Adam(0.05, b1=0.8, b2=0.99, eps=1e-6), ("mu", "nu")),
-    OptimizerCase("AdamW", fnn.AdamW(0.05, weight_decay=1e-4), ("mu", "nu")),
-]

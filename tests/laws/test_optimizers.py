@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import fnn
 from fnn.testing import OPTIMIZER_LAWS, check_optimizer
-from tests.laws.registry import OPTIMIZERS, OptimizerCase
+from tests.laws.optimizers import OPTIMIZERS, OptimizerCase
 
 seeds = st.integers(0, 2**32)
 every_optimizer = pytest.mark.parametrize("case", OPTIMIZERS, ids=lambda case: case.name)
@@ -45,14 +45,15 @@ def test_converges_on_a_parabola(case: OptimizerCase) -> None:
     state = case.opt.init(params)
     for _ in range(600):
         params, state = fnn.update(case.opt, (params - target) * np.array([1, 2, 3, 4, 5.0]), state, params)
-    np.testing.assert_allclose(params, target, atol=2e-3)
+    np.testing.assert_allclose(params, target, atol=case.within)
     assert state.step == 600
 
 
 @every_optimizer
 @given(seed=seeds)
 def test_optimizers_keep_the_laws(case: OptimizerCase, seed: int) -> None:
-    assert check_optimizer(case.opt, net(seed), seed=seed) == tuple(OPTIMIZER_LAWS)
+    held = check_optimizer(case.opt, net(seed), seed=seed, skip=case.skip)
+    assert held == tuple([law for law in OPTIMIZER_LAWS if law not in case.skip])
 
 
 @every_optimizer

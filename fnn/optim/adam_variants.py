@@ -1,0 +1,301 @@
+"""Adam's relatives: Adamax, AMSGrad, NAdam, RAdam, AdaBelief. Each is a block for its direction, and the learning rate."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from math import sqrt
+
+import numpy as np
+
+from fnn.arrays import Array1
+from fnn.optim.learning_rate import Rate, ScaleByLearningRate, check_rate
+from fnn.optim.optimizer import Composed, Optimizer, Segments, Slots, Transform, check_hyper
+
+
+def _check(name: str, b1: float, b2: float, eps: float) -> None:
+    check_hyper(name, "b1", b1, 0, 1)
+    check_hyper(name, "b2", b2, 0, 1)
+    check_hyper(name, "eps", eps, 0)
+
+
+def _mean(old: Array1, new: Array1, b: float) -> Array1:
+    """The running mean b * old + (1 - b) * new."""
+    moved = old * b
+    moved += new * (1 - b)
+    return moved
+
+
+@dataclass(frozen=True)
+class ScaleByAdamax(Transform):
+    """Adamax's direction, mu / ((1 - b1^t) nu): see `Adamax`."""
+
+    b1: float = 0.9
+    b2: float = 0.999
+    eps: float = 1e-8
+
+    def __post_init__(self) -> None:
+        _check("ScaleByAdamax", self.b1, self.b2, self.eps)
+
+    def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
+        """mu = nu = 0."""
+        return {"mu": np.zeros_like(params), "nu": np.zeros_like(params)}
+
+    def update_flat(
+        self, grads: Array1, slots: Slots, params: Array1, step: int, segments: Segments, /
+    ) -> tuple[Array1, Slots]:
+        """See the class."""
+        b1 = float(self.b1)
+        mu = _mean(slots["mu"], grads, b1)
+        nu = np.maximum(slots["nu"] * float(self.b2), np.abs(grads) + float(self.eps))
+        along = mu / nu
+        along *= 1 / (1 - b1 ** (step + 1))
+        return along, {"mu": mu, "nu": nu}
+
+
+@dataclass(frozen=True)
+class Adamax(Composed):
+    """Adam by the largest gradient of late: p - learning_rate / (1 - b1^t) * mu / nu, with mu = b1 * mu + (1 - b1) * g and
+    nu = max(b2 * nu, |g| + eps).
+
+    Source: Kingma and Ba 2015, algorithm 2; the place of eps and the defaults are PyTorch's. Moments: "mu", "nu".
+    """
+
+    learning_rate: Rate = 2e-3
+    _: KW_ONLY
+    b1: float = 0.9
+    b2: float = 0.999
+    eps: float = 1e-8
+
+    def __post_init__(self) -> None:
+        check_rate("Adamax", self.learning_rate)
+        _check("Adamax", self.b1, self.b2, self.eps)
+
+    def compose(self) -> Optimizer:
+        """Adamax's direction, and the learning rate."""
+        return ScaleByAdamax(self.b1, self.b2, self.eps) >> ScaleByLearningRate(self.learning_rate)
+
+
+@dataclass(frozen=True)
+class ScaleByAmsgrad(Transform):
+    """AMSGrad's direction, (mu / (1 - b1^t)) / (sqrt(top / (1 - b2^t)) + eps): see `AMSGrad`."""
+
+    b1: float = 0.9
+    b2: float = 0.999
+    eps: float = 1e-8
+
+    def __post_init__(self) -> None:
+        _check("ScaleByAmsgrad", self.b1, self.b2, self.eps)
+
+    def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
+        """mu = nu = top = 0."""
+        return {name: np.zeros_like(params) for name in ("mu", "nu", "top")}
+
+    def update_flat(
+        self, grads: Array1, slots: Slots, params: Array1, step: int, segments: Segments, /
+    ) -> tuple[Array1, Slots]:
+        """See the class."""
+        b1, b2, t = float(self.b1), float(self.b2), step + 1
+        mu = _mean(slots["mu"], grads, b1)
+        nu = _mean(slots["nu"], grads * grads, b2)
+        top = np.maximum(slots["top"], nu)
+        work = np.sqrt(top)
+        work *= 1 / sqrt(1 - b2**t)
+        work += float(self.eps)
+        np.divide(mu, work, work)
+        work *= 1 / (1 - b1**t)
+        return work, {"mu": mu, "nu": nu, "top": top}
+
+
+@dataclass(frozen=True)
+class AMSGrad(Composed):
+    """Adam that divides by the largest second moment so far, `top` = max(top, nu), so that no step grows again.
+
+    Source: Reddi, Kale and Kumar 2018, algorithm 2, with PyTorch's corrections of the bias (Adam with amsgrad=True).
+    Moments: "mu", "nu", "top".
+    """
+
+    learning_rate: Rate = 1e-3
+    _: KW_ONLY
+    b1: float = 0.9
+    b2: float = 0.999
+    eps: float = 1e-8
+
+    def __post_init__(self) -> None:
+        check_rate("AMSGrad", self.learning_rate)
+        _check("AMSGrad", self.b1, self.b2, self.eps)
+
+    def compose(self) -> Optimizer:
+        """AMSGrad's direction, and the learning rate."""
+        return ScaleByAmsgrad(self.b1, self.b2, self.eps) >> ScaleByLearningRate(self.learning_rate)
+
+
+@dataclass(frozen=True)
+class ScaleByNadam(Transform):
+    """NAdam's direction: see `NAdam`."""
+
+    b1: float = 0.9
+    b2: float = 0.999
+    eps: float = 1e-8
+    momentum_decay: float = 4e-3
+
+    def __post_init__(self) -> None:
+        _check("ScaleByNadam", self.b1, self.b2, self.eps)
+        check_hyper("ScaleByNadam", "momentum_decay", self.momentum_decay, 0)
+
+    def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
+        """mu = nu = 0, and the product of the momenta, 1."""
+        return {"mu": np.zeros_like(params), "nu": np.zeros_like(params), "product": np.ones(1, params.dtype)}
+
+    def update_flat(
+        self, grads: Array1, slots: Slots, params: Array1, step: int, segments: Segments, /
+    ) -> tuple[Array1, Slots]:
+        """See the class."""
+        b1, b2, t = float(self.b1), float(self.b2), step + 1
+        now, following = (b1 * (1 - 0.5 * 0.96 ** (k * self.momentum_decay)) for k in (t, t + 1))
+        product = slots["product"].item() * now
+        mu = _mean(slots["mu"], grads, b1)
+        nu = _mean(slots["nu"], grads * grads, b2)
+        size = np.sqrt(nu)
+        size *= 1 / sqrt(1 - b2**t)
+        size += float(self.eps)
+        along = grads * ((1 - now) / (1 - product))
+        along += mu * (following / (1 - product * following))
+        along /= size
+        return along, {"mu": mu, "nu": nu, "product": np.array([product], params.dtype)}
+
+
+@dataclass(frozen=True)
+class NAdam(Composed):
+    """Adam with Nesterov's momentum. With m_t = b1 (1 - 0.96^(t * momentum_decay) / 2), mu and nu as in Adam:
+        p - learning_rate * (m_{t+1} mu / (1 - m_1 ... m_{t+1}) + (1 - m_t) g / (1 - m_1 ... m_t)) / size,
+        size = sqrt(nu / (1 - b2^t)) + eps
+
+    Source: Dozat 2016; schedule of the momentum and defaults are PyTorch's. Moments: "mu", "nu".
+    """
+
+    learning_rate: Rate = 2e-3
+    _: KW_ONLY
+    b1: float = 0.9
+    b2: float = 0.999
+    eps: float = 1e-8
+    momentum_decay: float = 4e-3
+
+    def __post_init__(self) -> None:
+        check_rate("NAdam", self.learning_rate)
+        ScaleByNadam(self.b1, self.b2, self.eps, self.momentum_decay)
+
+    def compose(self) -> Optimizer:
+        """NAdam's direction, and the learning rate."""
+        direction = ScaleByNadam(self.b1, self.b2, self.eps, self.momentum_decay)
+        return direction >> ScaleByLearningRate(self.learning_rate)
+
+
+@dataclass(frozen=True)
+class ScaleByRadam(Transform):
+    """RAdam's direction: see `RAdam`."""
+
+    b1: float = 0.9
+    b2: float = 0.999
+    eps: float = 1e-8
+
+    def __post_init__(self) -> None:
+        _check("ScaleByRadam", self.b1, self.b2, self.eps)
+
+    def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
+        """mu = nu = 0."""
+        return {"mu": np.zeros_like(params), "nu": np.zeros_like(params)}
+
+    def update_flat(
+        self, grads: Array1, slots: Slots, params: Array1, step: int, segments: Segments, /
+    ) -> tuple[Array1, Slots]:
+        """See the class."""
+        b1, b2, t = float(self.b1), float(self.b2), step + 1
+        mu = _mean(slots["mu"], grads, b1)
+        nu = _mean(slots["nu"], grads * grads, b2)
+        along = mu * (1 / (1 - b1**t))
+        longest = 2 / (1 - b2) - 1
+        length = longest - 2 * t * b2**t / (1 - b2**t)
+        if length > 5:
+            rectified = sqrt((length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length))
+            size = np.sqrt(nu)
+            size += float(self.eps)
+            along /= size
+            along *= rectified * sqrt(1 - b2**t)
+        return along, {"mu": mu, "nu": nu}
+
+
+@dataclass(frozen=True)
+class RAdam(Composed):
+    """Adam whose first steps, while the variance of 1 / sqrt(nu) is not tractable, are those of momentum.
+
+    With r = 2 / (1 - b2) - 1 and r_t = r - 2 t b2^t / (1 - b2^t), the length of the moving average: for r_t > 5 Adam's step
+    times sqrt((r_t - 4)(r_t - 2) r / ((r - 4)(r - 2) r_t)), else learning_rate * mu / (1 - b1^t).
+
+    Source: Liu et al. 2020, algorithm 2; the bound 5, the place of eps and the defaults are PyTorch's. Moments: "mu", "nu".
+    """
+
+    learning_rate: Rate = 1e-3
+    _: KW_ONLY
+    b1: float = 0.9
+    b2: float = 0.999
+    eps: float = 1e-8
+
+    def __post_init__(self) -> None:
+        check_rate("RAdam", self.learning_rate)
+        _check("RAdam", self.b1, self.b2, self.eps)
+
+    def compose(self) -> Optimizer:
+        """RAdam's direction, and the learning rate."""
+        return ScaleByRadam(self.b1, self.b2, self.eps) >> ScaleByLearningRate(self.learning_rate)
+
+
+@dataclass(frozen=True)
+class ScaleByBelief(Transform):
+    """AdaBelief's direction: see `AdaBelief`."""
+
+    b1: float = 0.9
+    b2: float = 0.999
+    eps: float = 1e-16
+
+    def __post_init__(self) -> None:
+        _check("ScaleByBelief", self.b1, self.b2, self.eps)
+
+    def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
+        """mu = nu = 0."""
+        return {"mu": np.zeros_like(params), "nu": np.zeros_like(params)}
+
+    def update_flat(
+        self, grads: Array1, slots: Slots, params: Array1, step: int, segments: Segments, /
+    ) -> tuple[Array1, Slots]:
+        """See the class."""
+        b1, b2, eps, t = float(self.b1), float(self.b2), float(self.eps), step + 1
+        mu = _mean(slots["mu"], grads, b1)
+        nu = _mean(slots["nu"], (grads - mu) ** 2, b2)
+        nu += eps
+        size = np.sqrt(nu * (1 / (1 - b2**t)))
+        size += eps
+        along = mu * (1 / (1 - b1**t))
+        along /= size
+        return along, {"mu": mu, "nu": nu}
+
+
+@dataclass(frozen=True)
+class AdaBelief(Composed):
+    """Adam that divides by how far the gradient is from its running mean: nu = b2 * nu + (1 - b2) * (g - mu)^2 + eps.
+
+    Source: Zhuang et al. 2020, algorithm 2, with eps = 1e-16 in both places as optax has it. Moments: "mu", "nu".
+    """
+
+    learning_rate: Rate = 1e-3
+    _: KW_ONLY
+    b1: float = 0.9
+    b2: float = 0.999
+    eps: float = 1e-16
+
+    def __post_init__(self) -> None:
+        check_rate("AdaBelief", self.learning_rate)
+        _check("AdaBelief", self.b1, self.b2, self.eps)
+
+    def compose(self) -> Optimizer:
+        """AdaBelief's direction, and the learning rate."""
+        return ScaleByBelief(self.b1, self.b2, self.eps) >> ScaleByLearningRate(self.learning_rate)

@@ -1,0 +1,57 @@
+"""The last block of an optimiser: minus the learning rate, a number or a schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from fnn.arrays import Array1
+from fnn.functional.checks import check_number
+from fnn.optim.optimizer import Optimizer, Segments, Slots, check_hyper
+
+Schedule: TypeAlias = Callable[[int], float]
+Rate: TypeAlias = float | Schedule
+
+
+def check_rate(name: str, rate: Rate) -> None:
+    """ValueError or TypeError unless this is a learning rate: a number of at least 0, or a schedule."""
+    if isinstance(rate, type):
+        raise TypeError(f"{name}: learning_rate is the class {rate.__name__}; make a schedule with {rate.__name__}(...)")
+    if not callable(rate):
+        check_hyper(name, "learning_rate", rate, 0)
+
+
+def rate_at(rate: Rate, step: int) -> float:
+    """The learning rate at a step, of a number or a schedule. TypeError or ValueError where it is no rate."""
+    value = rate(step) if callable(rate) else rate
+    check_number("learning_rate", "the rate" if not callable(rate) else f"{rate!r} at step {step}", value)
+    return float(value)
+
+
+@dataclass(frozen=True)
+class ScaleByLearningRate(Optimizer):
+    """-learning_rate * updates: by itself plain gradient descent.
+
+    The state keeps "learning_rate", two numbers: the rate of the next update, which `OptState.learning_rate` reads, and
+    the factor by which `OptState.scale_learning_rate` has changed it, 1 at first.
+    """
+
+    learning_rate: Rate
+
+    def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
+        """The rate at step 0, and factor 1."""
+        return {"learning_rate": np.array([rate_at(self.learning_rate, 0), 1.0], params.dtype)}
+
+    def update_flat(
+        self, grads: Array1, slots: Slots, params: Array1, step: int, segments: Segments, /
+    ) -> tuple[Array1, Slots]:
+        """See the class."""
+        factor: float = slots["learning_rate"].item(1)
+        if not callable(self.learning_rate):
+            return grads * -(float(self.learning_rate) * factor), slots
+        delta = grads * -(rate_at(self.learning_rate, step) * factor)
+        rate = rate_at(self.learning_rate, step + 1) * factor
+        return delta, {"learning_rate": np.array([rate, factor], params.dtype)}

@@ -1,0 +1,159 @@
+"""Optimisers around an optimiser: steps over several batches, steps left out, look-ahead; and averages of parameters."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from typing import Any
+
+import numpy as np
+
+from fnn.arrays import Array1
+from fnn.optim.optimizer import Optimizer, Segments, Slots, Transform, check_hyper, init_parts, update_parts
+
+
+def _check(wrapper: object, opt: object, **counts: object) -> None:
+    name = type(wrapper).__name__
+    if not isinstance(opt, Optimizer):
+        raise TypeError(f"{name}: the optimizer is {opt!r}, expected an Optimizer, as fnn.Adam(1e-3)")
+    for what, count in counts.items():
+        if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+            raise ValueError(f"{name}: {what} is {count!r}, expected a number of steps, an int of at least 1")
+
+
+def _inside(slots: Slots) -> dict[str, Any]:
+    """The moments of the optimiser inside, as update_parts has them."""
+    return {key: vector for key, vector in slots.items() if key.startswith("0.")}
+
+
+@dataclass(frozen=True)
+class Accumulate(Optimizer):
+    """One step of `opt` with the mean of the gradients of n steps, and none in between: as one batch n times as large.
+
+    Schedules of `opt` count its own steps.
+
+    >>> import fnn
+    >>> opt = fnn.optim.Accumulate(2, fnn.Sgd(1.0))
+    >>> p, state = np.zeros(1), opt.init(np.zeros(1))
+    >>> for g in (1.0, 3.0):
+    ...     p, state = fnn.update(opt, np.array([g]), state, p)
+    ...     print(p)
+    [0.]
+    [-2.]
+    """
+
+    n: int
+    opt: Optimizer
+
+    def __post_init__(self) -> None:
+        _check(self, self.opt, n=self.n)
+
+    def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
+        """sum = 0, and the moments of the optimiser."""
+        return {"sum": np.zeros_like(params), **init_parts((self.opt,), params, segments)}
+
+    def update_flat(
+        self, grads: Array1, slots: Slots, params: Array1, step: int, segments: Segments, /
+    ) -> tuple[Array1, Slots]:
+        """See the class."""
+        total = slots["sum"] + grads
+        if (step + 1) % self.n:
+            return np.zeros_like(params), {**slots, "sum": total}
+        mean = total * (1 / self.n)
+        delta, inside = update_parts((self.opt,), mean, _inside(slots), params, step // self.n, segments)
+        return delta, {"sum": np.zeros_like(params), **inside}
+
+
+@dataclass(frozen=True)
+class SkipNonFinite(Optimizer):
+    """Steps of `opt` that are left out where the gradient has an entry that is not finite: parameters and moments stay.
+
+    The state counts in "skipped" how many. After `most` in a row the step is FloatingPointError: the run has diverged.
+    """
+
+    opt: Optimizer
+    _: KW_ONLY
+    most: int = 10
+
+    def __post_init__(self) -> None:
+        _check(self, self.opt, most=self.most)
+
+    def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
+        """No step skipped so far, of all and in a row; and the moments of the optimiser."""
+        return {"skipped": np.zeros(2, np.int64), **init_parts((self.opt,), params, segments)}
+
+    def update_flat(
+        self, grads: Array1, slots: Slots, params: Array1, step: int, segments: Segments, /
+    ) -> tuple[Array1, Slots]:
+        """See the class."""
+        every, in_a_row = (int(count) for count in slots["skipped"])
+        # the sum of finite numbers may overflow, and then the entries tell
+        if np.isfinite(np.sum(grads)) or np.all(np.isfinite(grads)):
+            delta, inside = update_parts((self.opt,), grads, _inside(slots), params, step - every, segments)
+            return delta, {"skipped": np.array([every, 0]), **inside}
+        if in_a_row + 1 > self.most:
+            raise FloatingPointError(
+                f"SkipNonFinite: the gradient was not finite for {in_a_row + 1} steps in a row; fnn.debug_nans shows where"
+            )
+        return np.zeros_like(params), {**slots, "skipped": np.array([every + 1, in_a_row + 1])}
+
+
+@dataclass(frozen=True)
+class Lookahead(Optimizer):
+    """Every n steps of `opt` the parameters go back to slow ones that have moved the part `rate` of the way: slow = slow +
+    rate * (fast - slow), fast = slow. Source: Zhang et al. 2019, algorithm 1. The moment is "slow".
+    """
+
+    opt: Optimizer
+    _: KW_ONLY
+    n: int = 5
+    rate: float = 0.5
+
+    def __post_init__(self) -> None:
+        _check(self, self.opt, n=self.n)
+        check_hyper("Lookahead", "rate", self.rate, 0)
+
+    def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
+        """slow = the parameters, and the moments of the optimiser."""
+        return {"slow": params.copy(), **init_parts((self.opt,), params, segments)}
+
+    def update_flat(
+        self, grads: Array1, slots: Slots, params: Array1, step: int, segments: Segments, /
+    ) -> tuple[Array1, Slots]:
+        """See the class."""
+        delta, inside = update_parts((self.opt,), grads, _inside(slots), params, step, segments)
+        slow = slots["slow"]
+        if (step + 1) % self.n == 0:
+            slow = slow + (params + delta - slow) * float(self.rate)
+            delta = slow - params
+        return delta, {"slow": slow, **inside}
+
+
+@dataclass(frozen=True)
+class Ema(Transform):
+    """Behind an optimiser: a moment "ema" with the running mean of the parameters, decay * ema + (1 - decay) * params.
+
+    The mean begins with the parameters themselves, those at `init`. Evaluate with `ts.opt.moment("ema")` in place of
+    `ts.params` (Polyak and Juditsky 1992; Tarvainen and Valpola 2017).
+
+    >>> import fnn
+    >>> opt = fnn.Adam(1e-3) >> fnn.optim.Ema(0.99)
+    """
+
+    decay: float = 0.999
+
+    def __post_init__(self) -> None:
+        check_hyper("Ema", "decay", self.decay, 0, 1)
+
+    def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
+        """ema = the parameters."""
+        return {"ema": params.copy()}
+
+    def update_flat(
+        self, grads: Array1, slots: Slots, params: Array1, step: int, segments: Segments, /
+    ) -> tuple[Array1, Slots]:
+        """See the class."""
+        ema = params + grads
+        ema -= slots["ema"]
+        ema *= 1 - float(self.decay)
+        ema += slots["ema"]
+        return grads, {"ema": ema}
