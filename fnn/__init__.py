@@ -4,10 +4,10 @@ Parameters live in immutable dataclass pytrees; pure `init`, `forward`, `grad` a
 `train_step`. See README.md for ten lines that train a net, and docs/design.md for how it is built.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fnn import initializers as initializers
+from fnn import optim as optim
 from fnn import tree as tree
 from fnn.arrays import Array as Array
 from fnn.arrays import Array1 as Array1
@@ -78,6 +78,7 @@ from fnn.functional.numeric import take as take
 from fnn.functional.numeric import var as var
 from fnn.functional.numeric import where as where
 from fnn.initializers import Initializer as Initializer
+from fnn.later import attach
 from fnn.layers.combinators import Residual as Residual
 from fnn.layers.combinators import Stack as Stack
 from fnn.layers.combinators import chain as chain
@@ -149,6 +150,9 @@ if TYPE_CHECKING:  # what loads on first use, for checkers; the same names stand
     from fnn.functional.noise import drop_path as drop_path
     from fnn.functional.noise import gaussian_noise as gaussian_noise
     from fnn.functional.noise import spatial_dropout as spatial_dropout
+    from fnn.functional.penalties import elastic_net as elastic_net
+    from fnn.functional.penalties import l1 as l1
+    from fnn.functional.penalties import l2 as l2
     from fnn.functional.pooling import avg_pool1d as avg_pool1d
     from fnn.functional.pooling import avg_pool2d as avg_pool2d
     from fnn.functional.pooling import avg_pool3d as avg_pool3d
@@ -221,8 +225,8 @@ if TYPE_CHECKING:  # what loads on first use, for checkers; the same names stand
 __version__ = "0.1.0"
 
 # What a small net does without: loaded when it is first named, so that `import fnn` stays quick.
-_ROOMS = frozenset({"datasets", "testing"})
 _LATER: dict[str, str] = {
+    "functional.penalties": "elastic_net l1 l2",
     "functional.convolution": "ConvParams KernelParams conv1d conv2d conv3d",
     "functional.transposed_convolution": "conv_transpose1d conv_transpose2d conv_transpose3d",
     "functional.windows": "Padding",
@@ -257,17 +261,4 @@ _LATER: dict[str, str] = {
     "layers.attention": "Attention CrossAttention",
     "layers.transformer": "DecoderBlock DecoderParams encoder_block",
 }
-_HOME = {name: module for module, names in _LATER.items() for name in names.split()}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _ROOMS:
-        return import_module(f"fnn.{name}")
-    if name in _HOME:
-        found = globals()[name] = getattr(import_module(f"fnn.{_HOME[name]}"), name)
-        return found
-    raise AttributeError(f"module 'fnn' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_ROOMS, *_HOME})
+__getattr__, __dir__ = attach("fnn", _LATER, ("datasets", "testing"), globals())

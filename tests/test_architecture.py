@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "fnn"
 FLOORS = {
     "arrays": 0,
+    "later": 0,
     "tree": 1,
     "random": 1,
     "mode": 1,
@@ -65,19 +67,20 @@ def test_numpy_is_the_only_thing_that_import_fnn_needs_and_rooms_load_when_named
         fnn.nothing  # noqa: B018  # pyright: ignore[reportAttributeAccessIssue]  # what the test is about
 
 
-def test_names_that_load_later_are_those_that_checkers_see() -> None:
+@pytest.mark.parametrize("package", [fnn, fnn.optim], ids=lambda package: package.__name__)
+def test_names_that_load_later_are_those_that_checkers_see(package: Any) -> None:
     seen = {
         (node.module.removeprefix("fnn."), alias.asname)
-        for block in ast.parse((PACKAGE / "__init__.py").read_text()).body
+        for block in ast.parse(Path(package.__file__).read_text()).body
         if isinstance(block, ast.If)
         for node in block.body
         if isinstance(node, ast.ImportFrom) and node.module and node.module != "fnn"
         for alias in node.names
         if alias.asname == alias.name
     }
-    later = {(module, name) for module, names in fnn._LATER.items() for name in names.split()}
+    later = {(module, name) for module, names in package._LATER.items() for name in names.split()}
     assert seen == later
-    assert all(name in dir(fnn) and getattr(fnn, name) is not None for _, name in later)
+    assert all(name in dir(package) and getattr(package, name) is not None for _, name in later)
 
 
 def test_the_version_is_that_of_the_package() -> None:
@@ -85,7 +88,6 @@ def test_the_version_is_that_of_the_package() -> None:
 
 
 def test_public_names_have_docstrings() -> None:
-    for name in dir(fnn):
-        item = getattr(fnn, name)
+    for item, name in [(getattr(room, name), name) for room in (fnn, fnn.optim) for name in dir(room)]:
         if not name.startswith("_") and (isinstance(item, type) or callable(item)) and item.__module__.startswith("fnn"):
             assert item.__doc__, name

@@ -261,12 +261,17 @@ def test_one_tap_is_a_dense_layer() -> None:
     np.testing.assert_allclose(fnn.conv_transpose1d(fnn.ConvParams(weight[None], bias), x), dense)
 
 
-def test_groups_are_convolutions_side_by_side() -> None:
+@pytest.mark.parametrize(("groups", "n_out"), [(2, 4), (3, 9), (6, 6), (6, 12)])
+def test_groups_are_convolutions_side_by_side(groups: int, n_out: int) -> None:
     rng = np.random.default_rng(0)
-    x, kernel = rng.normal(size=(2, 5, 5, 6)), rng.normal(size=(3, 3, 2, 9))
-    for f in (fnn.conv2d, fnn.conv_transpose2d):
-        parts = [f(fnn.KernelParams(kernel[..., 3 * g : 3 * g + 3]), x[..., 2 * g : 2 * g + 2], stride=2) for g in range(3)]
-        np.testing.assert_allclose(f(fnn.KernelParams(kernel), x, stride=2, groups=3), np.concatenate(parts, -1), atol=1e-12)
+    n, m = 6 // groups, n_out // groups
+    x, kernel = rng.normal(size=(2, 5, 5, 6)), rng.normal(size=(3, 3, n, n_out))
+    for f, stride in product((fnn.conv2d, fnn.conv_transpose2d), (1, 2)):
+        parts = [
+            f(fnn.KernelParams(kernel[..., m * g : m * g + m]), x[..., n * g : n * g + n], stride=stride) for g in range(groups)
+        ]
+        y = f(fnn.KernelParams(kernel), x, stride=stride, groups=groups)
+        np.testing.assert_allclose(y, np.concatenate(parts, -1), atol=1e-12)
 
 
 # Edges.
