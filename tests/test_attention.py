@@ -446,14 +446,16 @@ def test_the_smallest_sizes(causal: bool) -> None:
 
 def test_float32_stays_whatever_numbers_the_options_are() -> None:
     args = tuple([a.astype(np.float32) for a in draw(np.random.default_rng(0), 2, 3, 4, 2, 1)])
-    numbers = {"scale": np.float64(0.3), "softcap": np.float64(2.0), "drop_rate": np.float64(0.2)}
+    u = np.ones((2, 3, 2, 2), np.float32)
     for mask in (None, np.ones((3, 4), bool), np.zeros((3, 4), np.float32)):
-        found = gradients(
-            lambda *p, m=mask: fnn.dot_product_attention(*p, mask=m, causal=True, mode=fnn.Train(KEY), **numbers),
-            args,
-            np.ones((2, 3, 2, 2), np.float32),
-        )
+
+        def run(number: Any, mask: Any = mask) -> Any:
+            options = {"scale": number(0.3), "softcap": number(2.1), "drop_rate": number(0.2), "mode": fnn.Train(KEY)}
+            return gradients(lambda *p: fnn.dot_product_attention(*p, mask=mask, causal=True, **options), args, u)
+
+        found = run(np.float64)
         assert all(a.dtype == np.float32 for a in found)
+        assert fnn.tree.equal(found, run(float))  # nothing on the way was float64 either
 
 
 def test_float64_parameters_promote_and_a_float32_mask_may_meet_float64() -> None:

@@ -172,6 +172,8 @@ SHAPED: list[Any] = [
     lambda x: np.tensordot(x, x, axes=([2], [2])),
     lambda x: np.add.accumulate(x, axis=0),
     lambda x: np.mean(x.astype(np.float32)),
+    lambda x: np.zeros_like(x, dtype=np.float64),
+    lambda x: np.ones_like(x[:, 0]),
 ]
 
 

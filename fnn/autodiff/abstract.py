@@ -161,9 +161,19 @@ def _pad(array: Value, pad_width: Any, *_: Any, **__: Any) -> Any:
     return abstract([n + int(sum(w)) for n, w in zip(array.shape, widths, strict=True)], _entry(array), array.tally)
 
 
+def _like(value: Value) -> Callable[..., Any]:
+    def rule(x: Value, *_: Any, dtype: Any = None, shape: Any = None, **__: Any) -> Any:
+        return abstract(np.shape(x) if shape is None else shape, np.asarray(value, dtype or x.dtype), _tally((x,)))
+
+    return rule
+
+
 _RULES: dict[Any, Callable[..., Any]] = {
     np.einsum: _einsum,
     np.where: _where,
     np.concatenate: _concatenate,
     np.pad: _pad,
+    np.empty_like: _like(0),
+    np.zeros_like: _like(0),
+    np.ones_like: _like(1),
 }

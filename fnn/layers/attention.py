@@ -8,13 +8,13 @@ from fnn.arrays import Array3
 from fnn.functional.attention import AttentionParams, attention, check_dim, check_heads
 from fnn.functional.noise import check_drop_rate
 from fnn.layers.core import check_size
-from fnn.layers.layer import Composable
+from fnn.layers.layer import Composable, Spec
 from fnn.mode import Mode
 from fnn.random import Key
 
 
-@dataclass(frozen=True)
-class Attention(Composable):
+@dataclass(frozen=True, repr=False)
+class Attention(Spec, Composable):
     """Multi-head self attention, [batch, time, dim] to the same: see `attention`. Parameters AttentionParams, no state.
 
     kv_heads, a divisor of heads and equal to it by default: grouped- or multi-query attention. rotary: positions by rotary
@@ -59,8 +59,8 @@ class Attention(Composable):
         return y, None
 
 
-@dataclass(frozen=True)
-class CrossAttention(Composable):
+@dataclass(frozen=True, repr=False)
+class CrossAttention(Spec, Composable):
     """Multi-head attention of x to a memory: (x, memory), [batch, time, dim] and [batch, memory_time, dim], to the shape of x.
 
     The other arguments are those of `Attention`.

@@ -10,7 +10,7 @@ import numpy as np
 
 from fnn.arrays import Array, Array1, Array2, Array3, Scalar, Value
 from fnn.autodiff.primitive import shape_of
-from fnn.layers.layer import Chain, Composable, In, Layer, Out, P, S, check_layer, join
+from fnn.layers.layer import Chain, Composable, In, Layer, Out, P, S, Spec, check_layer, join
 from fnn.mode import Mode
 from fnn.random import Key
 
@@ -33,8 +33,8 @@ def chain(layers: Iterable[Layer[Any, Any, Any, Any] | Callable[[Any], Any]], /)
     return join(*parts)
 
 
-@dataclass(frozen=True)
-class Residual(Composable, Generic[InSameAsOut, P, S]):
+@dataclass(frozen=True, repr=False)
+class Residual(Spec, Composable, Generic[InSameAsOut, P, S]):
     """x + body(x). Made by `residual`."""
 
     body: Layer[InSameAsOut, InSameAsOut, P, S]
@@ -70,8 +70,8 @@ def residual(body: Layer[InSameAsOut, InSameAsOut, P, S], /) -> Residual[InSameA
     return Residual(body)
 
 
-@dataclass(frozen=True)
-class Stack(Composable, Generic[InSameAsOut, P, S]):
+@dataclass(frozen=True, repr=False)
+class Stack(Spec, Composable, Generic[InSameAsOut, P, S]):
     """The same body n times, each with parameters of its own. Made by `stack`."""
 
     n: int
@@ -122,8 +122,8 @@ def stack(first: Any, /, *rest: Any, **options: Any) -> Any:
     return Stack(first, *rest)
 
 
-@dataclass(frozen=True)
-class Applied(Composable, Generic[In, Out, P]):
+@dataclass(frozen=True, repr=False)
+class Applied(Spec, Composable, Generic[In, Out, P]):
     """A layer without state or randomness, from its two functions. Made by `layer`."""
 
     make: Callable[[Key], P]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Literal, TypedDict, TypeVar, Unpack, overload
 
 from fnn.arrays import Array3, Array4, Array5
 from fnn.functional.convolution import ConvParams, KernelParams, check_channels, conv1d, conv2d, conv3d
 from fnn.functional.windows import Padding, Sizes, check_padding, spatial_tuple
 from fnn.initializers import Initializer, he_normal, zeros
-from fnn.layers.layer import Composable
+from fnn.layers.layer import Composable, Spec
 from fnn.mode import Mode
 from fnn.random import Key
 
@@ -27,7 +27,7 @@ class ConvOptions(TypedDict, total=False):
 
 
 @dataclass(frozen=True, init=False, repr=False)
-class ConvBase(Composable, Generic[CP]):
+class ConvBase(Spec, Composable, Generic[CP]):
     """What all have in common. Sizes are stored with one number for each spatial axis, explicit paddings as pairs."""
 
     n_in: int
@@ -75,35 +75,6 @@ class ConvBase(Composable, Generic[CP]):
             )
         )
         return params, None
-
-    def __repr__(self) -> str:
-        """As it is written, with the options that are not the usual ones."""
-        parts = [str(self.n_in), str(self.n_out), _short(self.kernel_size)]
-        n = self._rank
-        usual = {
-            "stride": (1,) * n,
-            "padding": "same",
-            "dilation": (1,) * n,
-            "output_padding": (0,) * n,
-            "groups": 1,
-            "bias": True,
-            "weight_init": he_normal,
-            "bias_init": zeros,
-        }
-        for field in fields(self)[3:]:
-            value = getattr(self, field.name)
-            if value != usual[field.name]:
-                parts.append(f"{field.name}={_short(value)}")
-        return f"{type(self).__name__}({', '.join(parts)})"
-
-
-def _short(value: Any) -> str:
-    """A tuple of equal numbers, or of equal pairs of equal numbers, as one of them."""
-    if isinstance(value, tuple) and isinstance(value[0], tuple):
-        value = tuple([pair[0] if pair[0] == pair[1] else pair for pair in value])
-    if isinstance(value, tuple) and isinstance(value[0], int) and len(set(value)) == 1:
-        value = value[0]
-    return repr(value)
 
 
 @dataclass(frozen=True, init=False, repr=False)

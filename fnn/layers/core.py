@@ -11,7 +11,7 @@ from fnn.functional.linear import DenseParams, LinearParams, dense
 from fnn.functional.noise import check_drop_rate, dropout
 from fnn.functional.norms import BatchNormState, NormParams, batch_norm
 from fnn.initializers import Initializer, he_normal, zeros
-from fnn.layers.layer import ComposableAnyRank, ComposableRows
+from fnn.layers.layer import ComposableAnyRank, ComposableRows, Spec
 from fnn.mode import Mode
 from fnn.random import Key
 
@@ -26,8 +26,8 @@ def check_size(name: str, what: str, n: int) -> None:
         raise ValueError(f"{name}: {what} is {n}, expected at least 1")
 
 
-@dataclass(frozen=True, init=False)
-class Dense(ComposableRows, Generic[DP]):
+@dataclass(frozen=True, init=False, repr=False)
+class Dense(Spec, ComposableRows, Generic[DP]):
     """An affine map of the last axis, x @ weight + bias: [batch, n_in] or [batch, time, n_in] to the same with n_out.
 
     Parameters are `DenseParams(weight, bias)`, or `LinearParams(weight)` with bias=False. There is no state.
@@ -89,12 +89,9 @@ class Dense(ComposableRows, Generic[DP]):
         """dense(params, x)."""
         return dense(params, x), None
 
-    def __repr__(self) -> str:
-        return f"Dense({self.n_in}, {self.n_out}{'' if self.bias else ', bias=False'})"
 
-
-@dataclass(frozen=True)
-class BatchNorm(ComposableAnyRank):
+@dataclass(frozen=True, repr=False)
+class BatchNorm(Spec, ComposableAnyRank):
     """Batch norm over all axes but the last: see `batch_norm`. Parameters NormParams, state BatchNormState.
 
     >>> import fnn
@@ -122,8 +119,8 @@ class BatchNorm(ComposableAnyRank):
         return batch_norm(params, state, x, mode, momentum=self.momentum, eps=self.eps)
 
 
-@dataclass(frozen=True)
-class Dropout(ComposableAnyRank):
+@dataclass(frozen=True, repr=False)
+class Dropout(Spec, ComposableAnyRank):
     """In training, drops each entry with probability `drop_rate`: see `dropout`. No parameters, no state.
 
     >>> import fnn

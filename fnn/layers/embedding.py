@@ -8,7 +8,7 @@ from fnn.arrays import Array3, Int2
 from fnn.functional.embedding import EmbeddingParams, embedding, standard_normal
 from fnn.initializers import Initializer
 from fnn.layers.core import check_size
-from fnn.layers.layer import Composable
+from fnn.layers.layer import Composable, Spec
 from fnn.mode import Mode
 from fnn.random import Key
 
@@ -19,8 +19,8 @@ def check_initializer(name: str, initializer: object) -> None:
         raise TypeError(f"{name}: weight_init is {initializer!r}, expected an initializer, as fnn.initializers.normal(0.02)")
 
 
-@dataclass(frozen=True)
-class Embedding(Composable):
+@dataclass(frozen=True, repr=False)
+class Embedding(Spec, Composable):
     """A vector of dim numbers for each of `vocab` tokens: [batch, time] integers to [batch, time, dim], see `embedding`.
 
     (Typed for these; at run time tokens may have any shape.) Parameters EmbeddingParams, no state. The table is standard
@@ -50,6 +50,3 @@ class Embedding(Composable):
     def forward(self, params: EmbeddingParams, state: None, x: Int2, mode: Mode, /) -> tuple[Array3, None]:
         """embedding(params, x)."""
         return embedding(params, x), None
-
-    def __repr__(self) -> str:
-        return f"Embedding({self.vocab}, {self.dim})"

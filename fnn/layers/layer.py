@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from inspect import Parameter, signature
 from typing import Any, Generic, Protocol, TypeVar, TypeVarTuple, overload
 
 from fnn.arrays import Array, Array2
@@ -86,6 +87,29 @@ def forward(layer: Layer[In, Out, P, S], params: P, state: S, x: In, mode: Mode 
         return check_pair(layer, "forward", "(y, state)", layer.forward(given["params"], state, given["x"], mode))
 
     return watch(run, {"params": params, "x": x})
+
+
+class Spec:
+    """Base of the library's layers: shown as they are written, with the options that are not the usual ones."""
+
+    def __repr__(self) -> str:
+        parts = []
+        for name, parameter in signature(type(self)).parameters.items():
+            text = as_written(getattr(self, name))
+            if parameter.kind is not Parameter.KEYWORD_ONLY:
+                parts.append(text)
+            elif text != repr(parameter.default):
+                parts.append(f"{name}={text}")
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+
+def as_written(value: Any) -> str:
+    """A tuple of equal numbers, or of equal pairs of equal numbers, as one of them."""
+    if isinstance(value, tuple) and value and isinstance(value[0], tuple):
+        value = tuple([pair[0] if len(set(pair)) == 1 else pair for pair in value])
+    if isinstance(value, tuple) and value and isinstance(value[0], int) and len(set(value)) == 1:
+        value = value[0]
+    return repr(value)
 
 
 class Composable:

@@ -6,18 +6,18 @@ from dataclasses import dataclass
 
 from fnn.arrays import SameRank
 from fnn.functional.noise import check_drop_rate, check_noise_scale, drop_path, gaussian_noise, spatial_dropout
-from fnn.layers.layer import ComposableAnyRank
+from fnn.layers.layer import ComposableAnyRank, Spec
 from fnn.mode import Mode
 from fnn.random import Key
 
 
-@dataclass(frozen=True)
-class SpatialDropout(ComposableAnyRank):
+@dataclass(frozen=True, repr=False)
+class SpatialDropout(Spec, ComposableAnyRank):
     """In training, drops each channel of an example with probability `drop_rate`: see `spatial_dropout`.
 
     >>> import fnn
     >>> fnn.SpatialDropout(0.2)
-    SpatialDropout(drop_rate=0.2)
+    SpatialDropout(0.2)
     """
 
     drop_rate: float
@@ -34,8 +34,8 @@ class SpatialDropout(ComposableAnyRank):
         return spatial_dropout(x, self.drop_rate, mode), None
 
 
-@dataclass(frozen=True)
-class DropPath(ComposableAnyRank):
+@dataclass(frozen=True, repr=False)
+class DropPath(Spec, ComposableAnyRank):
     """Stochastic depth: in training, drops each example with probability `drop_rate`: see `drop_path`.
 
     >>> import fnn
@@ -56,8 +56,8 @@ class DropPath(ComposableAnyRank):
         return drop_path(x, self.drop_rate, mode), None
 
 
-@dataclass(frozen=True)
-class GaussianNoise(ComposableAnyRank):
+@dataclass(frozen=True, repr=False)
+class GaussianNoise(Spec, ComposableAnyRank):
     """In training, adds normal noise with standard deviation `scale`: see `gaussian_noise`.
 
     >>> import fnn

@@ -16,13 +16,13 @@ from fnn.functional.layer_norms import (
 )
 from fnn.functional.norms import NormParams
 from fnn.layers.core import check_size
-from fnn.layers.layer import ComposableAnyRank
+from fnn.layers.layer import ComposableAnyRank, Spec
 from fnn.mode import Mode
 from fnn.random import Key
 
 
-@dataclass(frozen=True)
-class LayerNorm(ComposableAnyRank):
+@dataclass(frozen=True, repr=False)
+class LayerNorm(Spec, ComposableAnyRank):
     """Normalises each row over the last axis of n features: see `layer_norm`. Parameters NormParams, no state.
 
     >>> import fnn
@@ -46,8 +46,8 @@ class LayerNorm(ComposableAnyRank):
         return layer_norm(params, x, eps=self.eps), None
 
 
-@dataclass(frozen=True)
-class RMSNorm(ComposableAnyRank):
+@dataclass(frozen=True, repr=False)
+class RMSNorm(Spec, ComposableAnyRank):
     """Divides each row by its root mean square over the last axis of n features: see `rms_norm`. Parameters ScaleParams.
 
     >>> import fnn
@@ -72,8 +72,8 @@ class RMSNorm(ComposableAnyRank):
         return rms_norm(params, x, eps=self.eps), None
 
 
-@dataclass(frozen=True)
-class GroupNorm(ComposableAnyRank):
+@dataclass(frozen=True, repr=False)
+class GroupNorm(Spec, ComposableAnyRank):
     """Normalises each of `groups` runs of the n channels, over them and all axes between batch and channels: see
     `group_norm`. Parameters NormParams, no state.
 
@@ -104,8 +104,8 @@ class GroupNorm(ComposableAnyRank):
         return group_norm(params, x, self.groups, eps=self.eps), None
 
 
-@dataclass(frozen=True)
-class InstanceNorm(ComposableAnyRank):
+@dataclass(frozen=True, repr=False)
+class InstanceNorm(Spec, ComposableAnyRank):
     """Normalises each of n channels of each example by itself: see `instance_norm`. Parameters NormParams, no state.
 
     PyTorch's has no scale and shift unless told so (affine=True).

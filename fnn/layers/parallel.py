@@ -8,7 +8,7 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar, overload
 import numpy as np
 
 from fnn.autodiff.primitive import shape_of
-from fnn.layers.layer import P1, P2, S1, S2, Composable, In, Layer, Out, P, S, check_layer
+from fnn.layers.layer import P1, P2, S1, S2, Composable, In, Layer, Out, P, S, Spec, check_layer
 from fnn.mode import Mode
 from fnn.random import Key
 
@@ -21,8 +21,8 @@ Join: TypeAlias = Literal["sum", "concatenate"]
 _JOINS = ("sum", "concatenate")
 
 
-@dataclass(frozen=True)
-class Parallel(Composable, Generic[In, Out, P, S]):
+@dataclass(frozen=True, repr=False)
+class Parallel(Spec, Composable, Generic[In, Out, P, S]):
     """Branches side by side. Made by `parallel`. Branch i has slot i of params and state, `key.fold(i)` and `mode.fold(i)`."""
 
     branches: tuple[Layer[Any, Any, Any, Any], ...]

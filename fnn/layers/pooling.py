@@ -8,13 +8,13 @@ from typing import ClassVar
 from fnn.arrays import Array3, Array4, Array5
 from fnn.functional.pooling import avg_pool1d, avg_pool2d, avg_pool3d, max_pool1d, max_pool2d, max_pool3d
 from fnn.functional.windows import Padding, Sizes, check_padding, spatial_tuple
-from fnn.layers.layer import Composable
+from fnn.layers.layer import Composable, Spec, as_written
 from fnn.mode import Mode
 from fnn.random import Key
 
 
 @dataclass(frozen=True, repr=False)
-class _Pool(Composable):
+class _Pool(Spec, Composable):
     """The hyper-parameters of all pooling layers, with a tuple of one number for each spatial axis in place of a number."""
 
     size: Sizes
@@ -45,7 +45,8 @@ class _Pool(Composable):
         # what is not as it is by default
         default = type(self)(self.size)
         options = [f.name for f in fields(self)[1:] if getattr(self, f.name) != getattr(default, f.name)]
-        return f"{type(self).__name__}({', '.join([str(self.size), *[f'{o}={getattr(self, o)!r}' for o in options]])})"
+        parts = [as_written(self.size), *[f"{name}={as_written(getattr(self, name))}" for name in options]]
+        return f"{type(self).__name__}({', '.join(parts)})"
 
 
 @dataclass(frozen=True, repr=False)
@@ -73,7 +74,7 @@ class MaxPool2d(_Pool):
 
     >>> import fnn
     >>> fnn.MaxPool2d(3, stride=2, padding="same")
-    MaxPool2d((3, 3), stride=(2, 2), padding='same')
+    MaxPool2d(3, stride=2, padding='same')
     """
 
     _rank = 2
@@ -141,7 +142,7 @@ class AvgPool2d(_AvgPool):
 
     >>> import fnn
     >>> fnn.AvgPool2d(3, stride=2, padding="same")
-    AvgPool2d((3, 3), stride=(2, 2), padding='same')
+    AvgPool2d(3, stride=2, padding='same')
     """
 
     _rank = 2

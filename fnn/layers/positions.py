@@ -15,7 +15,7 @@ from fnn.functional.positions import PositionParams, add_positions, sinusoidal_p
 from fnn.initializers import Initializer
 from fnn.layers.core import check_size
 from fnn.layers.embedding import check_initializer
-from fnn.layers.layer import Composable
+from fnn.layers.layer import Composable, Spec
 from fnn.mode import Mode
 from fnn.random import Key
 
@@ -27,8 +27,8 @@ def _sinusoids(time: int, dim: int, dtype: np.dtype[Any]) -> Array2:
     return table
 
 
-@dataclass(frozen=True)
-class SinusoidalPositions(Composable):
+@dataclass(frozen=True, repr=False)
+class SinusoidalPositions(Spec, Composable):
     """Adds `sinusoidal_positions` to x [batch, time, dim], for sequences of any length. No parameters, no state.
 
     >>> import fnn
@@ -53,8 +53,8 @@ class SinusoidalPositions(Composable):
         return y, None
 
 
-@dataclass(frozen=True)
-class LearnedPositions(Composable):
+@dataclass(frozen=True, repr=False)
+class LearnedPositions(Spec, Composable):
     """Adds a learned vector for each position to x [batch, time, dim], time up to max_length: see `add_positions`.
 
     Parameters PositionParams, no state. The table is standard normal unless weight_init says otherwise, as that of
@@ -81,6 +81,3 @@ class LearnedPositions(Composable):
     def forward(self, params: PositionParams, state: None, x: Array3, mode: Mode, /) -> tuple[Array3, None]:
         """add_positions(params, x)."""
         return add_positions(params, x), None
-
-    def __repr__(self) -> str:
-        return f"LearnedPositions({self.max_length}, {self.dim})"

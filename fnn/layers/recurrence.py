@@ -12,7 +12,7 @@ from fnn.functional.numeric import concatenate
 from fnn.functional.recurrence import RecurrentParams
 from fnn.functional.rnn import check_activation, rnn
 from fnn.layers.core import check_size
-from fnn.layers.layer import Composable
+from fnn.layers.layer import Composable, Spec
 from fnn.mode import Mode
 from fnn.random import Key
 
@@ -25,8 +25,8 @@ def _check(spec: RNN | LSTM | GRU) -> None:
         raise TypeError(f"{name}: reverse is {spec.reverse!r}, a {type(spec.reverse).__name__}, expected a bool")
 
 
-@dataclass(frozen=True)
-class RNN(Composable):
+@dataclass(frozen=True, repr=False)
+class RNN(Spec, Composable):
     """A plain recurrent layer: see `rnn`. Parameters RecurrentParams, no state; every sequence starts from zeros.
 
     >>> import fnn
@@ -53,8 +53,8 @@ class RNN(Composable):
         return rnn(params, x, reverse=self.reverse, activation=self.activation)[0], None
 
 
-@dataclass(frozen=True)
-class LSTM(Composable):
+@dataclass(frozen=True, repr=False)
+class LSTM(Spec, Composable):
     """A long short-term memory: see `lstm`. Parameters RecurrentParams, no state; every sequence starts from zeros.
 
     Layers are stacked by `>>`, with dropout between them; for one answer per sequence a function takes the last step:
@@ -85,8 +85,8 @@ class LSTM(Composable):
         return lstm(params, x, reverse=self.reverse)[0], None
 
 
-@dataclass(frozen=True)
-class GRU(Composable):
+@dataclass(frozen=True, repr=False)
+class GRU(Spec, Composable):
     """A gated recurrent unit: see `gru`. Parameters RecurrentParams, no state; every sequence starts from zeros.
 
     >>> import fnn
@@ -114,22 +114,17 @@ class GRU(Composable):
 Recurrent: TypeAlias = RNN | LSTM | GRU
 
 
-@dataclass(frozen=True)
-class Bidirectional(Composable):
-    """A recurrent layer in both directions of time: [batch, time, n_in] to [batch, time, 2 * n_hidden]. See `bidirectional`."""
+@dataclass(frozen=True, repr=False)
+class Bidirectional(Spec, Composable):
+    """A recurrent layer in both directions, [batch, time, n_in] to [batch, time, 2 * n_hidden]. Made by `bidirectional`."""
 
-    layer: Recurrent
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.layer, (RNN, LSTM, GRU)):
-            raise TypeError(f"bidirectional: got {self.layer!r}, expected an RNN, LSTM or GRU")
-        if self.layer.reverse:
-            raise ValueError(f"bidirectional: {self.layer!r} runs backwards already; give the layer that runs forwards")
+    ahead: Recurrent
+    back: Recurrent
 
     def init(self, key: Key, /) -> tuple[tuple[RecurrentParams, RecurrentParams], None]:
         """New parameters of the two directions, and no state."""
         k1, k2 = key.split()
-        return (self.layer.init(k1)[0], self.layer.init(k2)[0]), None
+        return (self.ahead.init(k1)[0], self.back.init(k2)[0]), None
 
     def forward(
         self, params: tuple[RecurrentParams, RecurrentParams], state: None, x: Array3, mode: Mode, /
@@ -137,8 +132,8 @@ class Bidirectional(Composable):
         """The outputs of both directions, side by side."""
         if not isinstance(params, tuple) or len(params) != 2:
             raise ValueError(f"bidirectional: params is {params!r}, expected the RecurrentParams of the two directions, a pair")
-        ahead = self.layer.forward(params[0], None, x, mode)[0]
-        back = replace(self.layer, reverse=True).forward(params[1], None, x, mode)[0]
+        ahead = self.ahead.forward(params[0], None, x, mode)[0]
+        back = self.back.forward(params[1], None, x, mode)[0]
         return concatenate([ahead, back], axis=2), None
 
 
@@ -153,4 +148,8 @@ def bidirectional(layer: Recurrent, /) -> Bidirectional:
     >>> params[0][1]
     RecurrentParams(input_weight=f32[2,15], hidden_weight=f32[5,15], input_bias=f32[15], hidden_bias=f32[15])
     """
-    return Bidirectional(layer)
+    if not isinstance(layer, (RNN, LSTM, GRU)):
+        raise TypeError(f"bidirectional: got {layer!r}, expected an RNN, LSTM or GRU")
+    if layer.reverse:
+        raise ValueError(f"bidirectional: {layer!r} runs backwards already; give the layer that runs forwards")
+    return Bidirectional(layer, replace(layer, reverse=True))

@@ -8,13 +8,13 @@ from typing import Literal
 from fnn.arrays import Array3, Array4, Array5, SameRank
 from fnn.functional.resize import PadMode, Sides, check_method, check_pad, pad, upsample1d, upsample2d, upsample3d
 from fnn.functional.windows import Sizes, spatial_tuple
-from fnn.layers.layer import Composable, ComposableAnyRank
+from fnn.layers.layer import Composable, ComposableAnyRank, Spec
 from fnn.mode import Mode
 from fnn.random import Key
 
 
-@dataclass(frozen=True)
-class Upsample1d(Composable):
+@dataclass(frozen=True, repr=False)
+class Upsample1d(Spec, Composable):
     """Sequences `scale` times as large: see `upsample1d`. No parameters, no state."""
 
     scale: Sizes
@@ -34,8 +34,8 @@ class Upsample1d(Composable):
         return upsample1d(x, self.scale, method=self.method), None
 
 
-@dataclass(frozen=True)
-class Upsample2d(Composable):
+@dataclass(frozen=True, repr=False)
+class Upsample2d(Spec, Composable):
     """Images `scale` times as large: see `upsample2d`. No parameters, no state.
 
     >>> import fnn
@@ -59,8 +59,8 @@ class Upsample2d(Composable):
         return upsample2d(x, self.scale, method=self.method), None
 
 
-@dataclass(frozen=True)
-class Upsample3d(Composable):
+@dataclass(frozen=True, repr=False)
+class Upsample3d(Spec, Composable):
     """Volumes `scale` times as large: see `upsample3d`. No parameters, no state."""
 
     scale: Sizes
@@ -80,13 +80,13 @@ class Upsample3d(Composable):
         return upsample3d(x, self.scale, method=self.method), None
 
 
-@dataclass(frozen=True)
-class Pad(ComposableAnyRank):
+@dataclass(frozen=True, repr=False)
+class Pad(Spec, ComposableAnyRank):
     """More positions around the spatial axes of [batch, ..., channels], of any rank from 3: see `pad`.
 
     >>> import fnn
     >>> fnn.Pad(1, mode="reflect")
-    Pad(padding=1, mode='reflect')
+    Pad(1, mode='reflect')
     """
 
     padding: Sides

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Any, Generic
 
 from fnn.autodiff.transforms import stop_gradient
-from fnn.layers.layer import P1, P2, S1, S2, Composable, In, Layer, Mid, Next, Out, P, S, check_layer
+from fnn.layers.layer import P1, P2, S1, S2, Composable, In, Layer, Mid, Next, Out, P, S, Spec, check_layer
 from fnn.mode import Mode
 from fnn.random import Key
 from fnn.tree.structure import take_apart
 
 
-@dataclass(frozen=True)
-class Tied(Composable, Generic[In, Out, P1, P2, S1, S2]):
+@dataclass(frozen=True, repr=False)
+class Tied(Spec, Composable, Generic[In, Out, P1, P2, S1, S2]):
     """first, body, and a last function of the parameters of `first`. Made by `tied`."""
 
     first: Layer[In, Any, P1, S1]
@@ -57,8 +57,8 @@ def tied(
     return Tied(first, body, last)
 
 
-@dataclass(frozen=True)
-class Frozen(Composable, Generic[In, Out, P, S]):
+@dataclass(frozen=True, repr=False)
+class Frozen(Spec, Composable, Generic[In, Out, P, S]):
     """A body whose parameters get no gradient. Made by `frozen`."""
 
     body: Layer[In, Out, P, S]

@@ -16,7 +16,7 @@ from fnn.initializers import glorot_uniform
 from fnn.layers.attention import Attention, CrossAttention, check_pair_of_sequences
 from fnn.layers.combinators import chain, residual
 from fnn.layers.core import Dense, Dropout, check_size
-from fnn.layers.layer import Chain, Composable
+from fnn.layers.layer import Chain, Composable, Spec
 from fnn.layers.norms import LayerNorm
 from fnn.mode import Mode
 from fnn.random import Key
@@ -116,8 +116,8 @@ class DecoderParams(Record):
     out: DenseParams
 
 
-@dataclass(frozen=True)
-class DecoderBlock(Composable):
+@dataclass(frozen=True, repr=False)
+class DecoderBlock(Spec, Composable):
     """One block of a transformer's decoder: causal attention to itself, attention to the memory, an MLP, each beside a
     residual. (x, memory) to (y, memory), all [batch, time, dim], so that blocks stack.
 

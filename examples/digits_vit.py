@@ -1,0 +1,74 @@
+"""A small vision transformer on handwritten digits: python examples/digits_vit.py --seed 1
+
+Each image of 8 x 8 pixels is cut into 16 patches of 2 x 2 by a convolution whose stride is its kernel's size; the patches are the
+tokens of a transformer, and the class comes from the mean of what it makes of them. Nothing but a composition of layers.
+"""
+
+import argparse
+import time
+
+import numpy as np
+
+import fnn
+from fnn.datasets import digits
+
+BATCH_SIZE, PATCH, DIM, HEADS, BLOCKS = 32, 2, 64, 4, 2
+TOKENS = (8 // PATCH) ** 2
+small = fnn.initializers.normal(0.02)
+
+
+def as_images(rows: fnn.Array2) -> fnn.Array4:
+    """Rows of 64 pixels as images of 8 x 8 with one channel."""
+    return rows.reshape(-1, 8, 8, 1)
+
+
+def as_tokens(patches: fnn.Array4) -> fnn.Array3:
+    """[batch, height, width, dim] as [batch, time, dim], row by row."""
+    return patches.reshape(patches.shape[0], TOKENS, DIM)
+
+
+model = (
+    fnn.Conv2d(1, DIM, PATCH, stride=PATCH)
+    >> as_tokens
+    >> fnn.LearnedPositions(TOKENS, DIM, weight_init=small)
+    >> fnn.stack(BLOCKS, fnn.encoder_block(DIM, HEADS, hidden=2 * DIM, drop_rate=0.1))
+    >> fnn.LayerNorm(DIM)
+    >> fnn.global_avg_pool
+    >> fnn.Dense(DIM, 10)
+)
+optimizer = fnn.AdamW(1e-3)
+step = fnn.train_step(fnn.supervised(model, fnn.cross_entropy), optimizer)
+
+
+def train(seed: int, epochs: int) -> float:
+    """The accuracy on the test images after training."""
+    data = digits()
+    images = as_images(data.train_x)
+    for_start, for_order = fnn.key(seed).split()
+    ts = fnn.start(model, optimizer, for_start)
+    for epoch in range(1, epochs + 1):
+        order = for_order.fold(epoch).generator().permutation(len(images))
+        losses = []
+        for first in range(0, len(order), BATCH_SIZE):
+            rows = order[first : first + BATCH_SIZE]
+            ts, loss = step(ts, images[rows], data.train_y[rows])
+            losses.append(loss)
+        if epoch % 5 == 0 or epoch == epochs:
+            print(f"epoch {epoch:3}/{epochs}  loss {np.mean(losses):.4f}", flush=True)
+    return fnn.accuracy(fnn.predict(model, ts.params, ts.state, as_images(data.test_x)), data.test_y)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Train a small vision transformer on handwritten digits.")
+    parser.add_argument("--seed", type=int, default=0, help="where all randomness comes from (default: 0)")
+    parser.add_argument("--epochs", type=int, default=20, help="times through the training images (default: 20)")
+    options = parser.parse_args()
+    fnn.summary(model, (BATCH_SIZE, 8, 8, 1))
+    print()
+    began = time.perf_counter()
+    accuracy = train(options.seed, options.epochs)
+    print(f"\ntest accuracy {accuracy:.2%}\ntime {time.perf_counter() - began:.1f} s")
+
+
+if __name__ == "__main__":
+    main()
