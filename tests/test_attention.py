@@ -132,7 +132,10 @@ def test_rotary_attention_sees_distances_only_and_positions_may_be_given() -> No
     np.testing.assert_allclose(fnn.attention(params, x, heads=2, rotary=True, positions=np.arange(5)), y, rtol=1e-12)
     np.testing.assert_allclose(fnn.attention(params, x, heads=2, rotary=True, positions=np.arange(7, 12)), y, rtol=1e-9)
     assert not np.allclose(fnn.attention(params, x, heads=2, rotary=True, positions=3 * np.arange(5)), y)
-    assert not np.allclose(fnn.attention(params, x, heads=2, rotary=True, rotary_base=10.0), y)
+    other = fnn.attention(params, x, heads=2, rotary=True, rotary_base=10.0)
+    assert not np.allclose(other, y)
+    moved = fnn.attention(params, x, heads=2, rotary=True, rotary_base=10.0, positions=np.arange(7, 12))
+    np.testing.assert_allclose(moved, other, rtol=1e-9)
     assert not np.allclose(fnn.attention(params, x, heads=2), y)
 
 
@@ -308,7 +311,7 @@ def test_cached_attention_gives_the_rows_of_the_whole(seed: int, pieces: Any, kv
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(2, sum(pieces), 8))
     seen = rng.random((2, 1, 1, sum(pieces))) < 0.8
-    options = {"heads": 4, "kv_heads": kv_heads, "rotary": rotary}
+    options = {"heads": 4, "kv_heads": kv_heads, "rotary": rotary, "rotary_base": 50.0}
     whole = fnn.attention(params, x, causal=True, mask=seen, **options)
     cache = fnn.KVCache.empty(2, kv_heads, 2)
     rows = []
@@ -361,6 +364,25 @@ def test_attention_is_the_primitive_between_two_dense_layers(kv_heads: int | Non
         np.testing.assert_allclose(fnn.attention(params, x, m, heads=4, kv_heads=kv_heads), y, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize(
+    "options", [{}, {"causal": True}, {"rotary": True}, {"kv_heads": 1}, {"drop_rate": 0.4}], ids=lambda options: str(options)
+)
+def test_layers_are_the_function_with_their_options(options: Any) -> None:
+    rng = np.random.default_rng(0)
+    x, memory = (rng.normal(size=(2, n, 4)).astype(np.float32) for n in (3, 5))
+    mode = fnn.Train(KEY)
+    layer = fnn.Attention(4, 2, **options)
+    params = fnn.init(layer, KEY)[0]
+    y = fnn.attention(params, x, heads=2, mode=mode, **options)
+    assert np.array_equal(layer.forward(params, None, x, mode)[0], y)
+    plain = fnn.attention(params, x, heads=2, kv_heads=options.get("kv_heads"))
+    assert np.array_equal(plain, y) == (options.keys() <= {"kv_heads"})
+    if not options.keys() & {"causal", "rotary"}:
+        cross = fnn.CrossAttention(4, 2, **options)
+        y = fnn.attention(params, x, memory, heads=2, mode=mode, **options)
+        assert np.array_equal(cross.forward(params, None, (x, memory), mode)[0], y)
+
+
 def test_queries_keys_and_values_begin_with_the_variance_of_x() -> None:
     params = fnn.AttentionParams.init(KEY, 256, heads=4, kv_heads=2)
     assert abs(params.qkv.weight.std() * 16 - 1) < 0.05
@@ -395,6 +417,8 @@ def test_a_decoder_block_looks_at_its_past_and_at_the_whole_memory() -> None:
     assert not np.any(dx[:, 3:])
     assert np.all(np.any(dx[:, :3], -1))
     assert np.all(np.any(dm, -1))
+    turned, plain = (b.forward(params, None, (x, memory), fnn.EVAL)[0][0] for b in (block, fnn.DecoderBlock(4, 2)))
+    assert not np.allclose(turned, plain)
     free = fnn.DecoderBlock(4, 2, causal=False)
     dx = fnn.grad(lambda x: np.sum(free.forward(params, None, (x, memory), fnn.EVAL)[0][0][:, 2] ** 3))(x)
     assert np.all(np.any(dx, -1))
@@ -419,6 +443,34 @@ def test_branches_of_a_decoder_block_draw_different_masks() -> None:
         calls.append(y != 1)
     assert not any(np.array_equal(a, b) for i, a in enumerate(calls) for b in calls[:i])
     assert all(0.3 < a.mean() < 0.7 for a in calls)
+
+
+@pytest.mark.parametrize("norm_first", [True, False])
+def test_a_decoder_block_is_the_composition_that_it_says(norm_first: bool) -> None:
+    block = fnn.DecoderBlock(4, 2, hidden=5, drop_rate=0.3, norm_first=norm_first)
+    p = fnn.init(block, KEY)[0]
+    assert p.hidden.weight.shape == (4, 5)
+    x, memory = np.random.default_rng(0).normal(size=(2, 2, 3, 4)).astype(np.float32)
+
+    def branch(norm: Any, f: Any, x: Any, mode: Any) -> Any:
+        if norm_first:
+            return x + fnn.dropout(f(fnn.layer_norm(norm, x), mode.fold(0)), 0.3, mode.fold(1))
+        return fnn.layer_norm(norm, x + fnn.dropout(f(x, mode.fold(0)), 0.3, mode.fold(1)))
+
+    def mlp(y: Any, mode: Any) -> Any:
+        return fnn.dense(p.out, fnn.dropout(fnn.gelu(fnn.dense(p.hidden, y)), 0.3, mode))
+
+    def to_itself(y: Any, mode: Any) -> Any:
+        return fnn.attention(p.self_attention, y, heads=2, causal=True, drop_rate=0.3, mode=mode)
+
+    def to_memory(y: Any, mode: Any) -> Any:
+        return fnn.attention(p.cross_attention, y, memory, heads=2, drop_rate=0.3, mode=mode)
+
+    for mode in (fnn.EVAL, fnn.Train(KEY)):
+        y = branch(p.self_norm, to_itself, x, mode.fold(0))
+        y = branch(p.cross_norm, to_memory, y, mode.fold(1))
+        y = branch(p.mlp_norm, mlp, y, mode.fold(2))
+        assert np.array_equal(block.forward(p, None, (x, memory), mode)[0][0], y)
 
 
 # Sizes, dtypes, extremes, memory
