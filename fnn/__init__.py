@@ -118,6 +118,7 @@ from fnn.training.train_step import train_step as train_step
 
 if TYPE_CHECKING:  # what loads on first use, for checkers; the same names stand in _LATER
     from fnn import datasets as datasets
+    from fnn import metrics as metrics
     from fnn import testing as testing
     from fnn.functional.attention import AttentionParams as AttentionParams
     from fnn.functional.attention import KVCache as KVCache
@@ -261,4 +262,4 @@ _LATER: dict[str, str] = {
     "layers.attention": "Attention CrossAttention",
     "layers.transformer": "DecoderBlock DecoderParams encoder_block",
 }
-__getattr__, __dir__ = attach("fnn", _LATER, ("datasets", "testing"), globals())
+__getattr__, __dir__ = attach("fnn", _LATER, ("datasets", "metrics", "testing"), globals())

@@ -24,6 +24,7 @@ FLOORS = {
     "autodiff": 2,
     "functional": 3,
     "layers": 4,
+    "metrics": 4,
     "optim": 5,
     "training": 6,
     "datasets": 7,

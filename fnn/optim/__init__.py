@@ -10,6 +10,7 @@ from fnn.optim.decay import AddDecayedWeights as AddDecayedWeights
 from fnn.optim.learning_rate import Rate as Rate
 from fnn.optim.learning_rate import ScaleByLearningRate as ScaleByLearningRate
 from fnn.optim.learning_rate import Schedule as Schedule
+from fnn.optim.optimizer import AfterUpdate as AfterUpdate
 from fnn.optim.optimizer import Composed as Composed
 from fnn.optim.optimizer import Optimizer as Optimizer
 from fnn.optim.optimizer import OptState as OptState
@@ -56,6 +57,7 @@ if TYPE_CHECKING:  # what loads on first use, for checkers; the same names stand
     from fnn.optim.projections import Projection as Projection
     from fnn.optim.quasi_newton import LbfgsResult as LbfgsResult
     from fnn.optim.quasi_newton import lbfgs as lbfgs
+    from fnn.optim.scale import Scale as Scale
     from fnn.optim.schedules import Constant as Constant
     from fnn.optim.schedules import Cosine as Cosine
     from fnn.optim.schedules import ExponentialDecay as ExponentialDecay
@@ -87,6 +89,7 @@ _LATER: dict[str, str] = {
     "optim.muon": "Muon ScaleByMuon",
     "optim.plateau": "ReduceOnPlateau",
     "optim.projections": "MaxNorm Orthogonal Projection",
+    "optim.scale": "Scale",
     "optim.schedules": "Constant Cosine ExponentialDecay InverseTime Joined OneCycle Piecewise Polynomial StepDecay WarmUp",
     "optim.signs": "Lion Rprop ScaleByLion ScaleByRprop ScaleBySign",
     "optim.wrappers": "Accumulate Ema Lookahead SkipNonFinite",

@@ -118,6 +118,8 @@ class AdaptiveClip(_Stateless):
         """See the class."""
         clipped = grads.copy()
         for _, start, stop, shape in segments:
+            if stop == start:
+                continue
             units = (-1, shape[-1] if len(shape) > 1 else 1)
             g, p = grads[start:stop].reshape(units), params[start:stop].reshape(units)
             bound = np.maximum(np.linalg.norm(p, axis=0), float(self.eps)) * float(self.factor)
@@ -148,7 +150,7 @@ class Centralize(_Stateless):
 
 @dataclass(frozen=True)
 class AddNoise(Transform):
-    """updates + normal noise of variance eta / (1 + t)^gamma, t counted from 1 (Neelakantan et al. 2015, equation 1).
+    """updates + normal noise of variance eta / (1 + t)^gamma, t the steps before (Neelakantan et al. 2015, equation 1).
 
     The key is in the state: it is that of `seed`, and step t draws with key.fold(t), so that a run that was stopped goes on
     with the same noise.
@@ -173,7 +175,7 @@ class AddNoise(Transform):
     ) -> tuple[Array1, Slots]:
         """See the class."""
         rng = make_key(int(slots["seed"][0])).fold(step).generator()
-        scale = float(np.sqrt(self.eta / (2 + step) ** self.gamma))
+        scale = float(np.sqrt(self.eta / (1 + step) ** self.gamma))
         noise = rng.standard_normal(grads.shape, grads.dtype) * scale
         noise += grads
         return noise, slots

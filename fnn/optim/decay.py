@@ -7,7 +7,8 @@ from dataclasses import KW_ONLY, dataclass
 import numpy as np
 
 from fnn.arrays import Array1
-from fnn.optim.optimizer import Segments, Slots, Transform, check_hyper
+from fnn.optim.learning_rate import Rate, check_rate, rate_at
+from fnn.optim.optimizer import AfterUpdate, Segments, Slots, Transform, check_hyper
 from fnn.optim.selection import mask_of
 from fnn.tree import Selector, everything
 
@@ -73,22 +74,23 @@ class AddL1(Transform):
 
 
 @dataclass(frozen=True)
-class ProximalL1(Transform):
+class ProximalL1(AfterUpdate):
     """Behind an optimiser: soft-thresholding of the new parameters, sign(p) * max(|p| - amount, 0), exact zeros included.
 
     With amount = learning_rate * weight and plain gradient descent it is the proximal gradient method (ISTA) for
-    loss + weight * |p|. Source: Parikh and Boyd 2014, section 4.2.
+    loss + weight * |p|. It may be a function of the step, as a learning rate may; where that is a schedule:
+    lambda step: weight * schedule(step). Source: Parikh and Boyd 2014, sections 4.2 and 6.5.2.
 
     >>> import fnn
     >>> opt = fnn.Sgd(0.1) >> fnn.optim.ProximalL1(0.1 * 0.5)
     """
 
-    amount: float
+    amount: Rate
     _: KW_ONLY
     where: Selector = everything
 
     def __post_init__(self) -> None:
-        check_hyper("ProximalL1", "amount", self.amount, 0)
+        check_rate("ProximalL1", self.amount, "amount")
 
     def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
         """None."""
@@ -99,7 +101,7 @@ class ProximalL1(Transform):
     ) -> tuple[Array1, Slots]:
         """See the class."""
         new = params + grads
-        soft = np.maximum(np.abs(new) - float(self.amount), 0) * np.sign(new)
+        soft = np.maximum(np.abs(new) - rate_at(self.amount, step, "amount"), 0) * np.sign(new)
         if self.where is not everything:
             soft = np.where(mask_of(self.where, segments), soft, new)
         # params + (soft - params) is soft, but for rounding: where soft is 0 it is exactly 0

@@ -9,17 +9,29 @@ from typing import Any
 
 import numpy as np
 
-from fnn.arrays import Array1
-from fnn.optim.optimizer import Optimizer, Rule, Segments, Slots, Transform, init_parts, update_parts
+from fnn.arrays import Array1, Ints, read_only
+from fnn.optim.optimizer import (
+    LEAVES,
+    Optimizer,
+    Rule,
+    Segments,
+    Slots,
+    Transform,
+    check_is_optimizer,
+    init_parts,
+    no_updates,
+    update_parts,
+)
 from fnn.optim.selection import mask_of
 from fnn.tree import Selector
 
 
 @lru_cache(maxsize=256)
-def _part_of(where: Callable[[str, tuple[int, ...]], bool], segments: Segments) -> tuple[Any, Segments]:
-    """Where the chosen leaves lie in the vector, and how they lie in one of their own."""
+def _part_of(where: Callable[[str, tuple[int, ...]], bool], segments: Segments) -> tuple[Any, Segments, Ints]:
+    """Where the chosen leaves lie in the vector, how they lie in one of their own, and their numbers."""
     mask_of(where, segments)
-    chosen = [segment for segment in segments if where(segment.path, segment.shape)]
+    numbers = [i for i, segment in enumerate(segments) if where(segment.path, segment.shape)]
+    chosen = [segments[i] for i in numbers]
     places = [np.arange(segment.start, segment.stop) for segment in chosen]
     moved = []
     start = 0
@@ -30,7 +42,7 @@ def _part_of(where: Callable[[str, tuple[int, ...]], bool], segments: Segments) 
     index: Any = np.concatenate(places)
     if len(index) and index[-1] - index[0] + 1 == len(index):
         index = slice(int(index[0]), int(index[-1]) + 1)
-    return index, tuple(moved)
+    return index, tuple(moved), read_only(np.array(numbers, np.int64))
 
 
 @dataclass(frozen=True)
@@ -46,18 +58,19 @@ class Masked(Transform):
 
     def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
         """The moments of the rule, for these leaves only."""
-        index, inside = _part_of(self.where, segments)
-        return init_parts((self.rule,), params[index].copy(), inside)
+        index, inside, numbers = _part_of(self.where, segments)
+        return {f"0.{LEAVES}": numbers, **init_parts((self.rule,), params[index].copy(), inside)}
 
     def update_flat(
         self, grads: Array1, slots: Slots, params: Array1, step: int, segments: Segments, /
     ) -> tuple[Array1, Slots]:
         """See the class."""
-        index, inside = _part_of(self.where, segments)
-        part, after = update_parts((self.rule,), grads[index], slots, params[index], step, inside)
+        index, inside, numbers = _part_of(self.where, segments)
+        own = {key: vector for key, vector in slots.items() if key != f"0.{LEAVES}"}
+        part, after = update_parts((self.rule,), grads[index], own, params[index], step, inside)
         updates = grads.copy()
         updates[index] = part
-        return updates, after
+        return updates, {f"0.{LEAVES}": numbers, **after}
 
 
 def _rest_of(selectors: Sequence[Selector]) -> Selector:
@@ -81,21 +94,20 @@ class Groups(Optimizer):
 
     def __init__(self, *groups: tuple[Selector, Optimizer], rest: Optimizer | None = None) -> None:
         for group in groups:
-            if not (isinstance(group, tuple) and len(group) == 2 and callable(group[0]) and isinstance(group[1], Optimizer)):
+            if not (isinstance(group, tuple) and len(group) == 2 and callable(group[0])):
                 raise TypeError(f"Groups: a group is {group!r}, expected (selector, optimizer), as (fnn.tree.matrices, opt)")
-        if not groups or not (rest is None or isinstance(rest, Optimizer)):
-            raise TypeError(
-                f"Groups: got {len(groups)} groups and rest={rest!r}, expected groups, and an Optimizer for the rest"
-            )
+            check_is_optimizer("Groups", group[1])
+        if not groups:
+            raise TypeError("Groups: there is no group, expected Groups((selector, optimizer), ..., rest=optimizer)")
+        if rest is not None:
+            check_is_optimizer("Groups", rest)
         self.__dict__.update(groups=groups, rest=rest)
-
-    def _places(self, segments: Segments) -> list[tuple[Rule, Any, Segments]]:
-        return _places_of(self, segments)
 
     def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
         """The moments of each, for its leaves only."""
         made: dict[str, Any] = {}
-        for i, (rule, index, inside) in enumerate(self._places(segments)):
+        for i, (rule, index, inside, numbers) in enumerate(_places_of(self, segments)):
+            made[f"{i}.{LEAVES}"] = numbers
             made |= {f"{i}.{name}": v for name, v in rule.init_flat(params[index].copy(), inside).items()}
         return made
 
@@ -105,18 +117,20 @@ class Groups(Optimizer):
         """See the class."""
         delta = np.empty_like(grads)
         after: dict[str, Any] = {}
-        for i, (rule, index, inside) in enumerate(self._places(segments)):
+        for i, (rule, index, inside, numbers) in enumerate(_places_of(self, segments)):
             prefix = f"{i}."
             own = {key[len(prefix) :]: v for key, v in slots.items() if key.startswith(prefix)}
+            own.pop(LEAVES, None)
             delta[index], new = rule.update_flat(grads[index], own, params[index], step, inside)
+            after[f"{i}.{LEAVES}"] = numbers
             after |= {f"{i}.{name}": v for name, v in new.items()}
         return delta, after
 
 
 @lru_cache(maxsize=256)
-def _places_of(spec: Groups, segments: Segments) -> list[tuple[Rule, Any, Segments]]:
+def _places_of(spec: Groups, segments: Segments) -> list[tuple[Rule, Any, Segments, Ints]]:
     """Each optimiser with where its leaves lie. ValueError where a group is empty or a leaf belongs to none."""
-    found: list[tuple[Rule, Any, Segments]] = []
+    found: list[tuple[Rule, Any, Segments, Ints]] = []
     before: list[Selector] = []
     for where, opt in spec.groups:
         earlier = tuple(before)
@@ -147,5 +161,5 @@ class Freeze(Optimizer):
     def update_flat(
         self, grads: Array1, slots: Slots, params: Array1, step: int, segments: Segments, /
     ) -> tuple[Array1, Slots]:
-        """Zeros."""
-        return np.zeros_like(params), slots
+        """Nothing to add."""
+        return no_updates(params), slots

@@ -16,18 +16,24 @@ Schedule: TypeAlias = Callable[[int], float]
 Rate: TypeAlias = float | Schedule
 
 
-def check_rate(name: str, rate: Rate) -> None:
+def check_rate(name: str, rate: Rate, what: str = "learning_rate") -> None:
     """ValueError or TypeError unless this is a learning rate: a number of at least 0, or a schedule."""
     if isinstance(rate, type):
-        raise TypeError(f"{name}: learning_rate is the class {rate.__name__}; make a schedule with {rate.__name__}(...)")
+        raise TypeError(f"{name}: {what} is the class {rate.__name__}; make a schedule with {rate.__name__}(...)")
     if not callable(rate):
-        check_hyper(name, "learning_rate", rate, 0)
+        if not isinstance(rate, (int, float, np.floating, np.integer)):
+            raise TypeError(f"{name}: {what} is {rate!r}, a {type(rate).__name__}, expected a number or a function of the step")
+        check_hyper(name, what, rate, 0)
 
 
-def rate_at(rate: Rate, step: int) -> float:
+def rate_at(rate: Rate, step: int, what: str = "learning_rate") -> float:
     """The learning rate at a step, of a number or a schedule. TypeError or ValueError where it is no rate."""
-    value = rate(step) if callable(rate) else rate
-    check_number("learning_rate", "the rate" if not callable(rate) else f"{rate!r} at step {step}", value)
+    if not callable(rate):
+        return float(rate)
+    value = rate(step)
+    check_number(what, f"{rate!r} at step {step}", value)
+    if not 0 <= value < float("inf"):
+        raise ValueError(f"{what}: {rate!r} is {value} at step {step}, expected a number of at least 0")
     return float(value)
 
 
@@ -40,6 +46,9 @@ class ScaleByLearningRate(Optimizer):
     """
 
     learning_rate: Rate
+
+    def __post_init__(self) -> None:
+        check_rate("ScaleByLearningRate", self.learning_rate)
 
     def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
         """The rate at step 0, and factor 1."""

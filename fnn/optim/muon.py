@@ -12,7 +12,7 @@ from fnn.optim.adam import AdamW
 from fnn.optim.decay import AddDecayedWeights
 from fnn.optim.groups import Groups
 from fnn.optim.learning_rate import Rate, ScaleByLearningRate, check_rate
-from fnn.optim.optimizer import Composed, Optimizer, Segments, Slots, Transform, check_hyper
+from fnn.optim.optimizer import Composed, Optimizer, Segments, Slots, Transform, check_count, check_hyper, check_is_optimizer
 from fnn.tree import Selector, matrices
 
 # The quintic of Jordan et al. 2024: steep at 0, so that five steps bring singular values from 0.001 to near 1.
@@ -46,8 +46,7 @@ class ScaleByMuon(Transform):
 
     def __post_init__(self) -> None:
         check_hyper("ScaleByMuon", "momentum", self.momentum, 0, 1)
-        if not isinstance(self.steps, int) or self.steps < 1:
-            raise ValueError(f"ScaleByMuon: steps is {self.steps!r}, expected an int of at least 1")
+        check_count("ScaleByMuon", "steps", self.steps)
 
     def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
         """momentum = 0. ValueError for a leaf that is no matrix."""
@@ -67,6 +66,8 @@ class ScaleByMuon(Transform):
         along = fresh + v * momentum if self.nesterov else v
         made = np.empty_like(grads)
         for _, start, stop, shape in segments:
+            if stop == start:
+                continue
             matrix = along[start:stop].reshape(-1, shape[-1])
             scale = sqrt(max(1.0, matrix.shape[1] / matrix.shape[0]))
             made[start:stop] = (orthogonalized(matrix, self.steps) * scale).reshape(-1)
@@ -99,6 +100,7 @@ class Muon(Composed):
     def __post_init__(self) -> None:
         check_rate("Muon", self.learning_rate)
         check_hyper("Muon", "weight_decay", self.weight_decay, 0)
+        check_is_optimizer("Muon", self.rest)
         ScaleByMuon(self.momentum, steps=self.steps)
 
     def compose(self) -> Optimizer:

@@ -44,37 +44,78 @@ class OptState(Record, Generic[P]):
     def moment(self, name: str, /) -> P:
         """A moment as a tree of the parameters' type, read-only: "mu", or "1.mu" for that of part 1 where several have one.
 
+        The moments of one name that groups of leaves keep are one tree; leaves of groups that keep none are 0.
+
         KeyError, with the names there are, for another name.
         """
-        found = [key for key in self.slots if key == name or key.endswith(f".{name}")]
-        found = [key for key in found if self.slots[key].shape == (self.layout.size,)]
-        if len(found) != 1:
-            keys = [key for key, vector in self.slots.items() if vector.shape == (self.layout.size,)]
-            names = [key.rpartition(".")[2] for key in keys]
-            there = [key if names.count(short) > 1 else short for key, short in zip(keys, names, strict=True)]
+        kept = {key: leaves for key in self.slots if (leaves := self._leaves_of(key)) is not None}
+        found = [key for key in kept if key == name or key.endswith(f".{name}")]
+        chosen = [leaf for key in found for leaf in kept[key]]
+        if not found or len(set(chosen)) < len(chosen):
+            shorts = {key: key.rpartition(".")[2] for key in kept}
+            there = {key if sum([other == short for other in shorts.values()]) > 1 else short for key, short in shorts.items()}
             raise KeyError(
                 f"OptState.moment: {'several parts have a' if found else 'no'} moment {name!r}; "
                 f"this optimizer keeps {sorted(there) or 'none'}"
             )
-        return self.layout.unpack(self.slots[found[0]])
+        if len(chosen) == len(self.layout.segments) and len(found) == 1:
+            return self.layout.unpack(self.slots[found[0]])
+        vector = np.zeros(self.layout.size, self.layout.dtype)
+        for key in found:
+            start = 0
+            for leaf in kept[key]:
+                segment = self.layout.segments[leaf]
+                stop = start + segment.stop - segment.start
+                vector[segment.start : segment.stop] = self.slots[key][start:stop]
+                start = stop
+        return self.layout.unpack(read_only(vector))
+
+    def _leaves_of(self, key: str) -> list[int] | None:
+        """The numbers of the leaves whose moment this vector is, None for one that is no moment."""
+        if _is_rate(key) or self.slots[key].dtype != self.layout.dtype:
+            return None
+        leaves = list(range(len(self.layout.segments)))
+        at = key.find(".") + 1
+        while at:  # a group that this part is inside of says which of its leaves these are
+            if (inside := self.slots.get(f"{key[:at]}{LEAVES}")) is not None:
+                leaves = [leaves[i] for i in inside.tolist()]
+            at = key.find(".", at) + 1
+        segments = self.layout.segments
+        size = sum([segments[i].stop - segments[i].start for i in leaves])
+        return leaves if self.slots[key].shape == (size,) else None
+
+    @property
+    def learning_rates(self) -> dict[str, float]:
+        """The learning rates of the next update by the part of the optimiser that has them; "" for one without parts."""
+        # the shortest number that rounds to what is stored: 0.1 rather than 0.10000000149 in float32
+        return {key.rpartition(".")[0]: float(str(vector[0])) for key, vector in self.slots.items() if _is_rate(key)}
 
     @property
     def learning_rate(self) -> float:
         """The learning rate of the next update. ValueError where the optimiser has none, or several that differ."""
-        # the shortest number that rounds to what is stored: 0.1 rather than 0.10000000149 in float32
-        rates = {float(str(vector[0])) for key, vector in self.slots.items() if _is_rate(key)}
+        rates = set(self.learning_rates.values())
         if len(rates) != 1:
-            raise ValueError(f"OptState.learning_rate: this optimizer has the rates {sorted(rates) or 'none'}, not one")
+            raise ValueError(
+                f"OptState.learning_rate: {self.made_by} has the rates {self.learning_rates}, not one; see learning_rates"
+                if rates
+                else f"OptState.learning_rate: {self.made_by} keeps none; one with blocks ends in optim.ScaleByLearningRate"
+            )
         return rates.pop()
 
     def scale_learning_rate(self, factor: float, /) -> OptState[P]:
         """A state whose learning rates, from now on, are `factor` times those of the optimiser and its schedules.
 
-        Factors multiply: 0.5 twice is a quarter.
+        Factors multiply: 0.5 twice is a quarter. ValueError where the optimiser keeps no learning rate.
         """
         check_hyper("OptState.scale_learning_rate", "the factor", factor, 0)
+        if not self.learning_rates:
+            raise ValueError(f"OptState.scale_learning_rate: {self.made_by} keeps no learning rate in its state")
         slots = {key: read_only(vector * float(factor)) if _is_rate(key) else vector for key, vector in self.slots.items()}
         return replace(self, slots=slots)
+
+
+# The name under which a rule for some of the leaves keeps their numbers, as integers.
+LEAVES = "leaves"
 
 
 def _is_rate(key: str) -> bool:
@@ -113,6 +154,10 @@ class Transform(Rule):
     def __rshift__(self, other: Rule, /) -> Any:
         """This, then other."""
         return _join(self, other)
+
+
+class AfterUpdate(Transform):
+    """Base of transforms that look at the new parameters, params + updates, and so stand behind an optimiser."""
 
 
 class Optimizer(Rule):
@@ -224,6 +269,10 @@ def _join(a: Rule, b: Rule) -> Any:
     optimizers = [part for part in parts if isinstance(part, Optimizer)]
     if len(optimizers) > 1:
         raise TypeError(f">>: {optimizers[0]!r} and {optimizers[1]!r} are both optimizers, and a chain has one")
+    if isinstance(parts[-1], Optimizer) and (early := [part for part in parts if isinstance(part, AfterUpdate)]):
+        raise TypeError(
+            f">>: {early[0]!r} looks at the new parameters, so it stands behind the optimizer: optimizer >> {early[0]!r}"
+        )
     return OptimizerChain(parts) if optimizers else TransformChain(parts)
 
 
@@ -253,6 +302,11 @@ def update_parts(
     return updates, new if changed else slots
 
 
+def no_updates(params: Array1) -> Array1:
+    """What leaves every parameter as it is: p + -0.0 is p bit for bit, where -0.0 + 0.0 would be 0.0."""
+    return np.full_like(params, -0.0)
+
+
 @lru_cache(maxsize=256)
 def _keys_by_part(keys: tuple[str, ...], n: int) -> tuple[tuple[tuple[str, str], ...], ...]:
     """For each of n parts the keys of its moments, and their names without the part."""
@@ -272,8 +326,12 @@ def _frozen_slots(opt: Optimizer, method: str, slots: object, like: Mapping[str,
             raise TypeError(
                 f"{name}: the moment {key!r} is {describe(vector)}, expected {expected}, as before and as the parameters"
             )
-    if like is not None and slots.keys() != like.keys():
-        raise ValueError(f"{name}: the moments are {sorted(slots)}, expected those of the state, {sorted(like)}")
+    if like is not None:
+        if slots.keys() != like.keys():
+            raise ValueError(f"{name}: the moments are {sorted(slots)}, expected those of the state, {sorted(like)}")
+        for key, vector in slots.items():
+            if vector.shape != like[key].shape:
+                raise ValueError(f"{name}: the moment {key!r} is {describe(vector)}, expected {describe(like[key])}, as before")
     return {key: read_only(vector) for key, vector in slots.items()}
 
 
@@ -325,6 +383,7 @@ def update(opt: Optimizer, grads: P, opt_state: OptState[P], params: P, /) -> tu
     >>> params, state.step
     ({'w': array([0.5, 1.5])}, 1)
     """
+    check_is_optimizer("update", opt)
     if not isinstance(opt_state, OptState):
         raise TypeError(
             f"update: the optimizer's state is a {type(opt_state).__name__}, expected an OptState: opt.init(params)"
@@ -335,6 +394,26 @@ def update(opt: Optimizer, grads: P, opt_state: OptState[P], params: P, /) -> tu
     ]
     vector, state = apply_flat(opt, packed[0], opt_state, packed[1])
     return layout.unpack(vector), state
+
+
+def check_is_optimizer(name: str, opt: object) -> None:
+    """TypeError, with what to write, unless this is an optimiser."""
+    if isinstance(opt, Optimizer):
+        return
+    if isinstance(opt, Transform):
+        raise TypeError(
+            f"{name}: {opt!r} is a Transform, which makes no step by itself; end it with an optimizer: {opt!r} >> fnn.Sgd(0.1)"
+        )
+    hint = f"make one with {opt.__name__}(...)" if isinstance(opt, type) else "expected an Optimizer, as fnn.Adam(1e-3)"
+    raise TypeError(f"{name}: the optimizer is {opt!r}, {hint}")
+
+
+def check_count(name: str, what: str, value: object, low: int = 1) -> None:
+    """TypeError unless it is an int, ValueError unless it is at least `low`."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name}: {what} is {value!r}, a {type(value).__name__}, expected an int")
+    if value < low:
+        raise ValueError(f"{name}: {what} is {value}, expected at least {low}")
 
 
 def check_hyper(name: str, what: str, value: float, low: float, high: float = float("inf")) -> None:

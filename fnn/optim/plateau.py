@@ -6,7 +6,7 @@ from dataclasses import KW_ONLY, dataclass, replace
 from math import inf, isnan
 
 from fnn.functional.checks import check_number
-from fnn.optim.optimizer import check_hyper
+from fnn.optim.optimizer import check_count, check_hyper
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,8 @@ class ReduceOnPlateau:
     `factor`. Better means by more than the part `threshold` of the best; after a reduction `cooldown` values do not count.
 
     `update(value)` is the machine after one more value. `maximize=True` is for metrics that should grow.
-    PyTorch's ReduceLROnPlateau, with its defaults.
+    PyTorch's ReduceLROnPlateau, with its defaults; only that the part of a negative best is that of its size, while
+    PyTorch, with best * (1 - threshold), takes a somewhat worse value for better.
 
     >>> import fnn
     >>> plateau = fnn.optim.ReduceOnPlateau(factor=0.5, patience=1)
@@ -44,8 +45,8 @@ class ReduceOnPlateau:
     def __post_init__(self) -> None:
         check_hyper("ReduceOnPlateau", "factor", self.factor, 0, 1)
         check_hyper("ReduceOnPlateau", "threshold", self.threshold, 0)
-        check_hyper("ReduceOnPlateau", "patience", self.patience, 0)
-        check_hyper("ReduceOnPlateau", "cooldown", self.cooldown, 0)
+        check_count("ReduceOnPlateau", "patience", self.patience, 0)
+        check_count("ReduceOnPlateau", "cooldown", self.cooldown, 0)
 
     def update(self, value: float, /) -> ReduceOnPlateau:
         """The machine after one more value; a value that is not a number is never better."""

@@ -8,11 +8,11 @@ from dataclasses import KW_ONLY, dataclass
 import numpy as np
 
 from fnn.arrays import Array1, Value
-from fnn.optim.optimizer import Segments, Slots, Transform, check_hyper
+from fnn.optim.optimizer import AfterUpdate, Segments, Slots, check_hyper
 from fnn.tree import Selector, matrices
 
 
-class Projection(Transform):
+class Projection(AfterUpdate):
     """Base of projections by leaf: a subclass is a frozen dataclass with a field `where` and the method `project`."""
 
     where: Selector

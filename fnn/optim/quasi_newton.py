@@ -14,7 +14,7 @@ import numpy as np
 
 from fnn.arrays import Array1, Scalar, Value
 from fnn.autodiff.transforms import value_and_grad
-from fnn.optim.optimizer import check_hyper
+from fnn.optim.optimizer import check_count, check_hyper
 from fnn.tree import Layout, flatten
 from fnn.tree.structure import T as P
 
@@ -66,8 +66,7 @@ def lbfgs(
     """
     check_hyper("lbfgs", "tolerance", tolerance, 0)
     for what, count in (("max_steps", max_steps), ("history", history), ("max_calls_per_step", max_calls_per_step)):
-        if not isinstance(count, int) or count < 1:
-            raise ValueError(f"lbfgs: {what} is {count!r}, expected an int of at least 1")
+        check_count("lbfgs", what, count)
     layout: Layout[P] = Layout.of("lbfgs", params)
     both: Any = value_and_grad(f)
     calls = 0
@@ -154,11 +153,11 @@ def _wolfe(along: Callable[[float], _Point], start: _Point, first: float, most: 
             t = low_t + (t - low_t) / 10  # outside of where f is defined
             continue
         if f > f0 + _C1 * t * slope0 or (i and f >= low[0]):
-            return _zoom(along, start, (low_t, low), (t, now), most - i)
+            return _zoom(along, start, (low_t, low), (t, now), most - i - 1)
         if abs(slope) <= -_C2 * slope0:
             return t, now
         if slope >= 0:
-            return _zoom(along, start, (t, now), (low_t, low), most - i)
+            return _zoom(along, start, (t, now), (low_t, low), most - i - 1)
         low_t, low = t, now
         t *= 2 if i else 4
     return (low_t, low) if low_t else None

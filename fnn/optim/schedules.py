@@ -8,25 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
+from itertools import pairwise
 from math import cos, pi
 
-from fnn.functional.checks import check_number
-from fnn.optim.learning_rate import Rate, rate_at
+from fnn.optim.learning_rate import Rate, check_rate, rate_at
+from fnn.optim.optimizer import check_count, check_hyper
 
 
 def _check(schedule: object, *, at_least_0: Sequence[str] = (), steps: Sequence[str] = ()) -> None:
     name = type(schedule).__name__
     for field in at_least_0:
-        value = getattr(schedule, field)
-        check_number(name, field, value)
-        if not 0 <= value < float("inf"):
-            raise ValueError(f"{name}: {field} is {value}, expected a number of at least 0")
+        check_hyper(name, field, getattr(schedule, field), 0)
     for field in steps:
-        value = getattr(schedule, field)
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise TypeError(f"{name}: {field} is {value!r}, a {type(value).__name__}, expected a number of steps, an int")
-        if value < 1:
-            raise ValueError(f"{name}: {field} is {value}, expected at least 1 step")
+        check_count(name, field, getattr(schedule, field))
+
+
+def _check_boundaries(name: str, what: str, values: tuple[object, ...], boundaries: tuple[int, ...]) -> None:
+    """ValueError or TypeError unless there is one boundary between two values each, and they increase."""
+    if len(values) != len(boundaries) + 1:
+        raise ValueError(
+            f"{name}: {len(values)} {what} and {len(boundaries)} boundaries, expected one boundary between two {what} each"
+        )
+    for boundary in boundaries:
+        check_count(name, "a boundary", boundary)
+    if any([a >= b for a, b in pairwise(boundaries)]):
+        raise ValueError(f"{name}: the boundaries {boundaries} do not increase")
 
 
 @dataclass(frozen=True)
@@ -79,12 +85,9 @@ class Piecewise:
     def __post_init__(self) -> None:
         object.__setattr__(self, "rates", tuple(self.rates))
         object.__setattr__(self, "boundaries", tuple(self.boundaries))
-        if len(self.rates) != len(self.boundaries) + 1:
-            raise ValueError(
-                f"Piecewise: {len(self.rates)} rates and {len(self.boundaries)} boundaries, expected one rate more"
-            )
-        if any([a >= b for a, b in zip(self.boundaries, self.boundaries[1:], strict=False)]):
-            raise ValueError(f"Piecewise: the boundaries {self.boundaries} do not increase")
+        for rate in self.rates:
+            check_hyper("Piecewise", "a rate", rate, 0)
+        _check_boundaries("Piecewise", "rates", self.rates, self.boundaries)
 
     def __call__(self, step: int, /) -> float:
         """The rate at a step."""
@@ -201,6 +204,7 @@ class WarmUp:
 
     def __post_init__(self) -> None:
         _check(self, at_least_0=("start",), steps=("steps",))
+        check_rate("WarmUp", self.then, "then")
 
     def __call__(self, step: int, /) -> float:
         """The rate at a step."""
@@ -228,6 +232,8 @@ class OneCycle:
         _check(self, at_least_0=("rate", "warm", "first_factor", "last_factor"), steps=("steps",))
         if self.warm > 1:
             raise ValueError(f"OneCycle: warm is {self.warm}, the part of the steps that go up, expected at most 1")
+        if not (self.first_factor and self.last_factor):
+            raise ValueError("OneCycle: first_factor and last_factor divide the rate, so they are not 0")
 
     def __call__(self, step: int, /) -> float:
         """The rate at a step."""
@@ -251,8 +257,10 @@ class Joined:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "schedules", tuple(self.schedules))
-        Piecewise(tuple([0.0] * len(self.schedules)), boundaries=self.boundaries)
         object.__setattr__(self, "boundaries", tuple(self.boundaries))
+        for schedule in self.schedules:
+            check_rate("Joined", schedule, "a schedule")
+        _check_boundaries("Joined", "schedules", self.schedules, self.boundaries)
 
     def __call__(self, step: int, /) -> float:
         """The rate at a step."""

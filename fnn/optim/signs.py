@@ -8,7 +8,7 @@ import numpy as np
 
 from fnn.arrays import Array1
 from fnn.optim.decay import AddDecayedWeights
-from fnn.optim.learning_rate import Rate, ScaleByLearningRate, check_rate
+from fnn.optim.learning_rate import Rate, ScaleByLearningRate, check_rate, rate_at
 from fnn.optim.optimizer import Composed, Optimizer, Segments, Slots, Transform, check_hyper
 from fnn.tree import Selector, everything
 
@@ -87,12 +87,12 @@ class Lion(Composed):
 class ScaleByRprop(Transform):
     """sign(u) times a size of its own for each entry, that grows while the sign stays and shrinks when it turns."""
 
-    first: float = 1e-2
+    first: float = 1.0
     _: KW_ONLY
     grow: float = 1.2
     shrink: float = 0.5
-    smallest: float = 1e-6
-    largest: float = 50.0
+    smallest: float = 0.0
+    largest: float = 1e6
 
     def __post_init__(self) -> None:
         check_hyper("ScaleByRprop", "shrink", self.shrink, 0, 1)
@@ -121,16 +121,26 @@ class ScaleByRprop(Transform):
 
 @dataclass(frozen=True)
 class Rprop(Composed):
-    """Resilient propagation, for the gradient of the whole data set: each entry moves by a size of its own, sign(g) * size.
+    """Resilient propagation, for the gradient of the whole data set: p - learning_rate * size * sign(g), with a size for each
+    entry.
 
-    The size, `learning_rate` at first, grows by `grow` while the sign of g stays, and shrinks by `shrink` when it turns;
-    then the entry waits a step. Sizes stay in [smallest, largest].
+    The size, 1 at first, grows by `grow` while the sign of g stays, and shrinks by `shrink` when it turns; then the entry
+    waits a step. `smallest` and `largest` bound the moves, learning_rate * size (of a schedule with its value at step 0, or
+    where that is 0 the sizes).
 
-    Source: Riedmiller and Braun 1993, in the form iRprop- (Igel and Huesken 2000) that PyTorch has; defaults are its own.
+    Source: Riedmiller and Braun 1993, in the form iRprop- (Igel and Huesken 2000) that PyTorch has; defaults are PyTorch's.
     Moments: "sizes", "before".
+
+    >>> import fnn
+    >>> opt = fnn.optim.Rprop(0.1)
+    >>> params, state = np.array([1.0]), opt.init(np.array([1.0]))
+    >>> for _ in range(2):
+    ...     params, state = fnn.update(opt, np.array([1e-6]), state, params)
+    >>> params.round(6)
+    array([0.78])
     """
 
-    learning_rate: float = 1e-2
+    learning_rate: Rate = 1e-2
     _: KW_ONLY
     grow: float = 1.2
     shrink: float = 0.5
@@ -138,13 +148,13 @@ class Rprop(Composed):
     largest: float = 50.0
 
     def __post_init__(self) -> None:
-        self._rule()
-
-    def _rule(self) -> ScaleByRprop:
-        return ScaleByRprop(
-            self.learning_rate, grow=self.grow, shrink=self.shrink, smallest=self.smallest, largest=self.largest
-        )
+        check_rate("Rprop", self.learning_rate)
+        check_hyper("Rprop", "smallest", self.smallest, 0)
+        check_hyper("Rprop", "largest", self.largest, self.smallest)
+        ScaleByRprop(grow=self.grow, shrink=self.shrink)
 
     def compose(self) -> Optimizer:
-        """The signs and sizes, with learning rate 1."""
-        return self._rule() >> ScaleByLearningRate(1.0)
+        """The signs and sizes, and the learning rate."""
+        unit = rate_at(self.learning_rate, 0) or 1.0
+        direction = ScaleByRprop(grow=self.grow, shrink=self.shrink, smallest=self.smallest / unit, largest=self.largest / unit)
+        return direction >> ScaleByLearningRate(self.learning_rate)

@@ -8,16 +8,18 @@ from typing import Any
 import numpy as np
 
 from fnn.arrays import Array1
-from fnn.optim.optimizer import Optimizer, Segments, Slots, Transform, check_hyper, init_parts, update_parts
-
-
-def _check(wrapper: object, opt: object, **counts: object) -> None:
-    name = type(wrapper).__name__
-    if not isinstance(opt, Optimizer):
-        raise TypeError(f"{name}: the optimizer is {opt!r}, expected an Optimizer, as fnn.Adam(1e-3)")
-    for what, count in counts.items():
-        if not isinstance(count, int) or isinstance(count, bool) or count < 1:
-            raise ValueError(f"{name}: {what} is {count!r}, expected a number of steps, an int of at least 1")
+from fnn.optim.optimizer import (
+    AfterUpdate,
+    Optimizer,
+    Segments,
+    Slots,
+    check_count,
+    check_hyper,
+    check_is_optimizer,
+    init_parts,
+    no_updates,
+    update_parts,
+)
 
 
 def _inside(slots: Slots) -> dict[str, Any]:
@@ -45,7 +47,8 @@ class Accumulate(Optimizer):
     opt: Optimizer
 
     def __post_init__(self) -> None:
-        _check(self, self.opt, n=self.n)
+        check_count("Accumulate", "n", self.n)
+        check_is_optimizer("Accumulate", self.opt)
 
     def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
         """sum = 0, and the moments of the optimiser."""
@@ -57,7 +60,7 @@ class Accumulate(Optimizer):
         """See the class."""
         total = slots["sum"] + grads
         if (step + 1) % self.n:
-            return np.zeros_like(params), {**slots, "sum": total}
+            return no_updates(params), {**slots, "sum": total}
         mean = total * (1 / self.n)
         delta, inside = update_parts((self.opt,), mean, _inside(slots), params, step // self.n, segments)
         return delta, {"sum": np.zeros_like(params), **inside}
@@ -75,7 +78,8 @@ class SkipNonFinite(Optimizer):
     most: int = 10
 
     def __post_init__(self) -> None:
-        _check(self, self.opt, most=self.most)
+        check_is_optimizer("SkipNonFinite", self.opt)
+        check_count("SkipNonFinite", "most", self.most)
 
     def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
         """No step skipped so far, of all and in a row; and the moments of the optimiser."""
@@ -86,15 +90,16 @@ class SkipNonFinite(Optimizer):
     ) -> tuple[Array1, Slots]:
         """See the class."""
         every, in_a_row = (int(count) for count in slots["skipped"])
-        # the sum of finite numbers may overflow, and then the entries tell
-        if np.isfinite(np.sum(grads)) or np.all(np.isfinite(grads)):
+        with np.errstate(all="ignore"):  # the sum of finite numbers may overflow, and then the entries tell
+            finite = bool(np.isfinite(np.sum(grads)) or np.all(np.isfinite(grads)))
+        if finite:
             delta, inside = update_parts((self.opt,), grads, _inside(slots), params, step - every, segments)
             return delta, {"skipped": np.array([every, 0]), **inside}
         if in_a_row + 1 > self.most:
             raise FloatingPointError(
                 f"SkipNonFinite: the gradient was not finite for {in_a_row + 1} steps in a row; fnn.debug_nans shows where"
             )
-        return np.zeros_like(params), {**slots, "skipped": np.array([every + 1, in_a_row + 1])}
+        return no_updates(params), {**slots, "skipped": np.array([every + 1, in_a_row + 1])}
 
 
 @dataclass(frozen=True)
@@ -109,7 +114,8 @@ class Lookahead(Optimizer):
     rate: float = 0.5
 
     def __post_init__(self) -> None:
-        _check(self, self.opt, n=self.n)
+        check_is_optimizer("Lookahead", self.opt)
+        check_count("Lookahead", "n", self.n)
         check_hyper("Lookahead", "rate", self.rate, 0)
 
     def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
@@ -129,7 +135,7 @@ class Lookahead(Optimizer):
 
 
 @dataclass(frozen=True)
-class Ema(Transform):
+class Ema(AfterUpdate):
     """Behind an optimiser: a moment "ema" with the running mean of the parameters, decay * ema + (1 - decay) * params.
 
     The mean begins with the parameters themselves, those at `init`. Evaluate with `ts.opt.moment("ema")` in place of
