@@ -1,10 +1,11 @@
 """A small vision transformer on handwritten digits: python examples/digits_vit.py --seed 1
 
-Each image of 8 x 8 pixels is cut into 16 patches of 2 x 2 by a convolution whose stride is its kernel's size; the patches are the
-tokens of a transformer, and the class comes from the mean of what it makes of them. Nothing but a composition of layers.
+A convolution with stride 2 makes 16 tokens of an image, one for each patch of 3 x 3 pixels (they overlap by one). A transformer
+looks at them, and the class comes from the mean of what it makes of them. Nothing but a composition of layers.
 """
 
 import argparse
+import math
 import time
 
 import numpy as np
@@ -12,9 +13,8 @@ import numpy as np
 import fnn
 from fnn.datasets import digits
 
-BATCH_SIZE, PATCH, DIM, HEADS, BLOCKS = 32, 2, 64, 4, 2
-TOKENS = (8 // PATCH) ** 2
-small = fnn.initializers.normal(0.02)
+BATCH_SIZE, DIM, HEADS, BLOCKS = 32, 64, 4, 2
+SIDE = 4  # tokens in a row, and rows of tokens
 
 
 def as_images(rows: fnn.Array2) -> fnn.Array4:
@@ -24,26 +24,27 @@ def as_images(rows: fnn.Array2) -> fnn.Array4:
 
 def as_tokens(patches: fnn.Array4) -> fnn.Array3:
     """[batch, height, width, dim] as [batch, time, dim], row by row."""
-    return patches.reshape(patches.shape[0], TOKENS, DIM)
+    return patches.reshape(-1, SIDE * SIDE, DIM)
 
 
 model = (
-    fnn.Conv2d(1, DIM, PATCH, stride=PATCH)
+    fnn.Conv2d(1, DIM, 3, stride=2)
     >> as_tokens
-    >> fnn.LearnedPositions(TOKENS, DIM, weight_init=small)
+    >> fnn.LearnedPositions(SIDE * SIDE, DIM)
     >> fnn.stack(BLOCKS, fnn.encoder_block(DIM, HEADS, hidden=2 * DIM, drop_rate=0.1))
     >> fnn.LayerNorm(DIM)
     >> fnn.global_avg_pool
     >> fnn.Dense(DIM, 10)
 )
-optimizer = fnn.AdamW(1e-3)
-step = fnn.train_step(fnn.supervised(model, fnn.cross_entropy), optimizer)
 
 
 def train(seed: int, epochs: int) -> float:
     """The accuracy on the test images after training."""
     data = digits()
     images = as_images(data.train_x)
+    steps = epochs * math.ceil(len(images) / BATCH_SIZE)
+    optimizer = fnn.AdamW(fnn.optim.WarmUp(steps // 10, then=fnn.optim.Cosine(3e-3, steps=steps)))
+    step = fnn.train_step(fnn.supervised(model, fnn.cross_entropy), optimizer)
     for_start, for_order = fnn.key(seed).split()
     ts = fnn.start(model, optimizer, for_start)
     for epoch in range(1, epochs + 1):
@@ -61,7 +62,7 @@ def train(seed: int, epochs: int) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Train a small vision transformer on handwritten digits.")
     parser.add_argument("--seed", type=int, default=0, help="where all randomness comes from (default: 0)")
-    parser.add_argument("--epochs", type=int, default=20, help="times through the training images (default: 20)")
+    parser.add_argument("--epochs", type=int, default=30, help="times through the training images (default: 30)")
     options = parser.parse_args()
     fnn.summary(model, (BATCH_SIZE, 8, 8, 1))
     print()

@@ -101,11 +101,11 @@ from fnn.mode import Train as Train
 from fnn.optim.adam import Adam as Adam
 from fnn.optim.adam import AdamW as AdamW
 from fnn.optim.optimizer import Optimizer as Optimizer
-from fnn.optim.optimizer import OptState as OptState
-from fnn.optim.optimizer import Segments as Segments
-from fnn.optim.optimizer import Slots as Slots
 from fnn.optim.optimizer import update as update
 from fnn.optim.sgd import Sgd as Sgd
+from fnn.optim.state import OptState as OptState
+from fnn.optim.state import Segments as Segments
+from fnn.optim.state import Slots as Slots
 from fnn.random import Key as Key
 from fnn.random import key as key
 from fnn.training.train_state import TrainState as TrainState
@@ -118,6 +118,7 @@ from fnn.training.train_step import train_step as train_step
 
 if TYPE_CHECKING:  # what loads on first use, for checkers; the same names stand in _LATER
     from fnn import datasets as datasets
+    from fnn import losses as losses
     from fnn import metrics as metrics
     from fnn import testing as testing
     from fnn.functional.attention import AttentionParams as AttentionParams
@@ -222,12 +223,14 @@ if TYPE_CHECKING:  # what loads on first use, for checkers; the same names stand
     from fnn.layers.transposed_convolution import ConvTranspose1d as ConvTranspose1d
     from fnn.layers.transposed_convolution import ConvTranspose2d as ConvTranspose2d
     from fnn.layers.transposed_convolution import ConvTranspose3d as ConvTranspose3d
+    from fnn.optim.clipping import ClipByGlobalNorm as ClipByGlobalNorm
 
 __version__ = "0.1.0"
 
 # What a small net does without: loaded when it is first named, so that `import fnn` stays quick.
 _LATER: dict[str, str] = {
     "functional.penalties": "elastic_net l1 l2",
+    "optim.clipping": "ClipByGlobalNorm",
     "functional.convolution": "ConvParams KernelParams conv1d conv2d conv3d",
     "functional.transposed_convolution": "conv_transpose1d conv_transpose2d conv_transpose3d",
     "functional.windows": "Padding",
@@ -262,4 +265,4 @@ _LATER: dict[str, str] = {
     "layers.attention": "Attention CrossAttention",
     "layers.transformer": "DecoderBlock DecoderParams encoder_block",
 }
-__getattr__, __dir__ = attach("fnn", _LATER, ("datasets", "metrics", "testing"), globals())
+__getattr__, __dir__ = attach("fnn", _LATER, ("datasets", "losses", "metrics", "testing"), globals())

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import erf, exp, isfinite, pi, prod, sqrt
 from operator import index
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import numpy as np
 
@@ -67,8 +67,19 @@ def _made(values: np.ndarray[Any, Any] | np.floating[Any], dtype: DTypeLike) -> 
     return owned
 
 
-@dataclass(frozen=True)
-class _Constant:
+class _Shown:
+    """Shown as one writes it: by its name in this module, or as the call that makes it."""
+
+    _maker: ClassVar[str] = ""
+
+    def __repr__(self) -> str:
+        named = [name for name, value in globals().items() if value.__class__ is self.__class__ and value == self]
+        return named[0] if named else f"{self._maker}({', '.join([repr(value) for value in self.__dict__.values()])})"
+
+
+@dataclass(frozen=True, repr=False)
+class _Constant(_Shown):
+    _maker = "constant"
     value: float
 
     def __call__(self, key: Key, shape: tuple[int, ...], dtype: DTypeLike = np.float32, /) -> np.ndarray[Any, Any]:
@@ -76,16 +87,18 @@ class _Constant:
         return _made(np.full(shape, self.value, dtype), dtype)
 
 
-@dataclass(frozen=True)
-class _Normal:
+@dataclass(frozen=True, repr=False)
+class _Normal(_Shown):
+    _maker = "normal"
     scale: float
 
     def __call__(self, key: Key, shape: tuple[int, ...], dtype: DTypeLike = np.float32, /) -> np.ndarray[Any, Any]:
         return _made(_generator(key, shape, dtype).standard_normal(shape) * self.scale, dtype)
 
 
-@dataclass(frozen=True)
-class _Uniform:
+@dataclass(frozen=True, repr=False)
+class _Uniform(_Shown):
+    _maker = "uniform"
     low: float
     high: float
 
@@ -99,8 +112,9 @@ _DENSITY_AT_CUT = exp(-0.5 * _CUT**2) / sqrt(2 * pi)
 _CUT_DEVIATION = sqrt(1 - 2 * _CUT * _DENSITY_AT_CUT / erf(_CUT / sqrt(2)))
 
 
-@dataclass(frozen=True)
-class _TruncatedNormal:
+@dataclass(frozen=True, repr=False)
+class _TruncatedNormal(_Shown):
+    _maker = "truncated_normal"
     scale: float
 
     def __call__(self, key: Key, shape: tuple[int, ...], dtype: DTypeLike = np.float32, /) -> np.ndarray[Any, Any]:
@@ -111,8 +125,8 @@ class _TruncatedNormal:
         return _made(values * (self.scale / _CUT_DEVIATION), dtype)
 
 
-@dataclass(frozen=True)
-class _VarianceScaling:
+@dataclass(frozen=True, repr=False)
+class _VarianceScaling(_Shown):
     """Variance gain / fan, with fan the number of inputs ("in") or the mean of inputs and outputs ("average")."""
 
     gain: float
@@ -131,8 +145,8 @@ class _VarianceScaling:
         return _Uniform(-bound, bound)(key, shape, dtype)
 
 
-@dataclass(frozen=True)
-class _Orthogonal:
+@dataclass(frozen=True, repr=False)
+class _Orthogonal(_Shown):
     def __call__(self, key: Key, shape: tuple[int, ...], dtype: DTypeLike = np.float32, /) -> np.ndarray[Any, Any]:
         generator = _generator(key, shape, dtype)
         if len(shape) < 2:

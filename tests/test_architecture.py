@@ -24,6 +24,7 @@ FLOORS = {
     "autodiff": 2,
     "functional": 3,
     "layers": 4,
+    "losses": 4,
     "metrics": 4,
     "optim": 5,
     "training": 6,
@@ -68,7 +69,7 @@ def test_numpy_is_the_only_thing_that_import_fnn_needs_and_rooms_load_when_named
         fnn.nothing  # noqa: B018  # pyright: ignore[reportAttributeAccessIssue]  # what the test is about
 
 
-@pytest.mark.parametrize("package", [fnn, fnn.optim], ids=lambda package: package.__name__)
+@pytest.mark.parametrize("package", [fnn, fnn.losses, fnn.optim], ids=lambda package: package.__name__)
 def test_names_that_load_later_are_those_that_checkers_see(package: Any) -> None:
     seen = {
         (node.module.removeprefix("fnn."), alias.asname)
@@ -89,6 +90,6 @@ def test_the_version_is_that_of_the_package() -> None:
 
 
 def test_public_names_have_docstrings() -> None:
-    for item, name in [(getattr(room, name), name) for room in (fnn, fnn.optim) for name in dir(room)]:
+    for item, name in [(getattr(room, name), name) for room in (fnn, fnn.losses, fnn.optim) for name in dir(room)]:
         if not name.startswith("_") and (isinstance(item, type) or callable(item)) and item.__module__.startswith("fnn"):
             assert item.__doc__, name

@@ -455,3 +455,11 @@ def test_weights_and_biases_draw_from_keys_of_their_own() -> None:
     model = fnn.Dense(3, 3) >> fnn.Dense(3, 3) >> fnn.stack(2, fnn.Dense(3, 3))
     weights = [leaf for leaf in fnn.tree.leaves(fnn.init(model, key)[0]) if leaf.ndim == 2]
     assert len({weight.tobytes() for weight in weights}) == len(weights) == 4
+
+
+def test_initializers_are_shown_as_one_writes_them() -> None:
+    known = fnn.initializers
+    shown = [known.he_normal, known.glorot_uniform, known.zeros, known.constant(1.0), known.constant(0.5), known.normal(0.02)]
+    assert [repr(one) for one in shown] == ["he_normal", "glorot_uniform", "zeros", "ones", "constant(0.5)", "normal(0.02)"]
+    assert repr(known.uniform(-1, 1)) == "uniform(-1, 1)"
+    assert repr(fnn.Dense(2, 3, weight_init=known.orthogonal)) == "Dense(2, 3, weight_init=orthogonal)"

@@ -116,7 +116,7 @@ def test_layers_of_ones_own_are_in_the_table_with_what_is_their_own() -> None:
             ValueError,
             r"summary: \[2\] Dense\(10, 5\) does not take \[32, 8\], which \[1\] relu gives: dense: x has shape \(32, 8\)",
         ),
-        (fnn.Dense(3, 8), (32, 4), ValueError, r"summary: Dense\(3, 8\) does not take \[32, 4\], which the input gives"),
+        (fnn.Dense(3, 8), (32, 4), ValueError, r"summary: Dense\(3, 8\) does not take the input, \[32, 4\]: "),
         (
             fnn.Dense(3, 8) >> fnn.residual(fnn.Dense(8, 4)),
             (2, 3),

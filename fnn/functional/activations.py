@@ -7,12 +7,13 @@ differentiated again. s(x) below is the logistic function 1 / (1 + exp(-x)).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
 
 from fnn.arrays import SameRank, SameRankOrScalar, Value, largest, total
-from fnn.autodiff.primitive import elementary
+from fnn.autodiff.primitive import elementary, fused
 from fnn.autodiff.tracer import value_of
 from fnn.functional.checks import check_array
 
@@ -122,15 +123,33 @@ def _gelu_inner(x: Value) -> Value:
     return np.tanh(_SQRT_2_OVER_PI * (x + _GELU_CUBIC * (x * x * x)))
 
 
-def _gelu_tanh_rule(g: Value, y: Value, x: Value) -> Value:
-    # y = x (1 + t) / 2 with t = tanh u, u = c (x + a x^3):  dy/dx = (1 + t) / 2 + x (1 - t^2) c (1 + 3 a x^2) / 2
+@fused(1, lambda x: 0.5 * x * (1 + _gelu_inner(_bounded(x))))
+def _gelu_tanh(x: Value) -> tuple[Value, Callable[[Value, Sequence[bool]], Sequence[Value]]]:
+    # y = x (1 + t) / 2 with t = tanh u, u = c (x + a x^3), and 1 - t^2 = (1 - t)(1 + t):
+    #   dy/dx = (1 + t) / 2 + x (1 - t^2) c (1 + 3 a x^2) / 2 = (1 + t) / 2 * (1 + (1 - t) x (c + 3 a c x^2))
     b = _bounded(x)
-    t = _gelu_inner(b)
-    slope = (1 - t * t) * (_SQRT_2_OVER_PI * (1 + (3 * _GELU_CUBIC) * (b * b)))
-    return g * (0.5 * (1 + t) + 0.5 * b * slope)
+    t = b * b
+    t *= _GELU_CUBIC * _SQRT_2_OVER_PI
+    t += _SQRT_2_OVER_PI
+    t *= b
+    t = np.tanh(t)
+    y = t + 1
+    y *= x
+    y *= 0.5
 
+    def pull(g: Value, wanted: Sequence[bool]) -> Sequence[Value]:
+        slope = b * b
+        slope *= 3 * _GELU_CUBIC * _SQRT_2_OVER_PI
+        slope += _SQRT_2_OVER_PI
+        slope *= b
+        slope *= 1 - t
+        slope += 1
+        slope *= 1 + t
+        slope *= 0.5
+        slope *= g
+        return (slope,)
 
-_gelu_tanh: _Activation = elementary(lambda x: 0.5 * x * (1 + _gelu_inner(_bounded(x))), _gelu_tanh_rule)
+    return y, pull
 
 
 def _erfc_forward(x: Value) -> Value:
@@ -154,7 +173,8 @@ def gelu(x: SameRank, /, *, approximate: bool = True) -> SameRank:
     """
     check_array("gelu", "x", x)
     if approximate:
-        return _gelu_tanh(x)
+        made: SameRank = _gelu_tanh(x)
+        return made
     v: Value = x
     return 0.5 * v * _erfc(v * -math.sqrt(0.5))  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
 

@@ -177,5 +177,5 @@ def _groups_first(x: Value, groups: int) -> Value:
     """[batch, *spatial, groups * channels] as [groups * batch, *spatial, channels]."""
     if groups == 1:
         return x
-    parts = np.moveaxis(x.reshape(*x.shape[:-1], groups, -1), -2, 0)
+    parts = np.moveaxis(x.reshape(*x.shape[:-1], groups, x.shape[-1] // groups), -2, 0)
     return parts.reshape(-1, *parts.shape[2:])

@@ -10,8 +10,8 @@ from fnn.arrays import Array, SameRank, Scalar, Value, largest
 from fnn.autodiff.primitive import elementary
 from fnn.autodiff.tracer import value_of
 from fnn.autodiff.transforms import stop_gradient
-from fnn.functional.checks import check_number
-from fnn.functional.reduction import check_alike, mean_of
+from fnn.functional.loss_checks import check_alike, check_not_negative, check_positive, check_rows_alike
+from fnn.functional.reduction import mean_of
 
 
 def _positive_log(x: Value) -> Value:
@@ -28,7 +28,7 @@ _x_log_x = elementary(
 
 
 def kl_divergence(log_probabilities: Array, target: Array, /) -> Scalar:
-    """The Kullback-Leibler divergence of the target from the prediction: the mean over all rows of sum_k t_k (log t_k - x_k).
+    """The Kullback-Leibler divergence of prediction and target: the mean over all rows of sum_k t_k (log t_k - x_k).
 
     log_probabilities x: [..., classes], as `log_softmax` gives. target t: probabilities of the same shape, whose rows should
     add up to 1; where t_k = 0 the term is 0. It is the cross-entropy less the entropy of the target. As PyTorch's kl_div
@@ -55,10 +55,8 @@ def kl_divergence_per_example(log_probabilities: Array, target: Array, /) -> Arr
 
 
 def _kl_values(name: str, x: Value, t: Value) -> Value:
-    check_alike(name, log_probabilities=x, target=t)
-    if x.ndim == 0:
-        raise ValueError(f"{name}: log_probabilities is a scalar, expected an axis of classes")
-    _check_not_negative(name, "target", t, "probabilities")
+    check_rows_alike(name, log_probabilities=x, target=t)
+    check_not_negative(name, "target", t, "probabilities")
     # a log-probability of -inf is right where the target is 0; 0 times it would be NaN
     x = np.where((value_of(t) == 0) & (value_of(x) == -math.inf), 0, x)
     return np.sum(_x_log_x(t) - t * x, -1)
@@ -87,7 +85,7 @@ def poisson_nll_per_example(
     """The `poisson_nll` of each element: an array of the prediction's shape, which may be empty.
 
     >>> poisson_nll_per_example(np.array([2.0, 1.0]), np.array([0.0, 3.0]), log_input=False).round(4)
-    array([ 2.,  1.])
+    array([2., 1.])
     """
     values: SameRank = _poisson_values("poisson_nll_per_example", prediction, target, log_input, full, eps)
     return values
@@ -95,8 +93,8 @@ def poisson_nll_per_example(
 
 def _poisson_values(name: str, x: Value, t: Value, log_input: bool, full: bool, eps: float) -> Value:
     check_alike(name, prediction=x, target=t)
-    _check_positive(name, "eps", eps)
-    _check_not_negative(name, "target", t, "counts")
+    check_positive(name, "eps", eps)
+    check_not_negative(name, "target", t, "counts")
     if log_input:
         v = value_of(x)
         top = largest(v, None, initial=0)
@@ -107,7 +105,7 @@ def _poisson_values(name: str, x: Value, t: Value, log_input: bool, full: bool, 
             )
         values = np.exp(x) - t * x
     else:
-        _check_not_negative(name, "prediction", x, "rates; for log-rates use log_input=True")
+        check_not_negative(name, "prediction", x, "rates; for log-rates use log_input=True")
         values = x - t * np.log(x + float(eps))
     if not full:
         return values
@@ -117,9 +115,7 @@ def _poisson_values(name: str, x: Value, t: Value, log_input: bool, full: bool, 
     return values + large * (count * log_count - count + 0.5 * (log_count + math.log(2 * math.pi)))
 
 
-def gaussian_nll(
-    mean: SameRank, target: SameRank, variance: SameRank, /, *, full: bool = False, eps: float = 1e-6
-) -> Scalar:
+def gaussian_nll(mean: SameRank, target: SameRank, variance: SameRank, /, *, full: bool = False, eps: float = 1e-6) -> Scalar:
     """Negative log-likelihood under normal distributions: the mean over all elements of (log v + (mean - target)^2 / v) / 2.
 
     v is the variance where that is more than eps, else eps: the gradient passes as if there were no such bound, so that a
@@ -148,23 +144,11 @@ def gaussian_nll_per_example(
 
 def _gaussian_values(name: str, mean: Value, t: Value, variance: Value, full: bool, eps: float) -> Value:
     check_alike(name, mean=mean, target=t, variance=variance)
-    _check_positive(name, "eps", eps)
-    _check_not_negative(name, "variance", variance, "variances; softplus or exp makes them of any numbers")
+    check_positive(name, "eps", eps)
+    check_not_negative(name, "variance", variance, "variances; softplus or exp makes them of any numbers")
     given = value_of(variance)
     if (given < eps).any():
         variance = variance + stop_gradient(np.maximum(float(eps) - variance, 0))
     d = mean - t
     values = 0.5 * (np.log(variance) + d * d / variance)
     return values + 0.5 * math.log(2 * math.pi) if full else values
-
-
-def _check_not_negative(name: str, what: str, x: Value, kind: str) -> None:
-    v = value_of(x)
-    if (v < 0).any():
-        raise ValueError(f"{name}: {what} goes down to {v.min()}, expected {kind}")
-
-
-def _check_positive(name: str, what: str, value: float) -> None:
-    check_number(name, what, value)
-    if not value > 0:
-        raise ValueError(f"{name}: {what} is {value}, expected a positive number")

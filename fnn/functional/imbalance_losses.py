@@ -9,10 +9,11 @@ import numpy as np
 from fnn.arrays import Array, Ints, SameRank, Scalar, Value
 from fnn.autodiff.tracer import value_of
 from fnn.functional.activations import softplus
-from fnn.functional.checks import check_array, check_number, check_probabilities, check_range
+from fnn.functional.checks import check_array, check_number, check_range
 from fnn.functional.labels import check_label_range, check_label_shapes, check_several_classes
+from fnn.functional.loss_checks import check_alike, check_positive, check_probabilities
 from fnn.functional.numeric import logsumexp
-from fnn.functional.reduction import check_alike, mean_of
+from fnn.functional.reduction import mean_of
 
 
 def focal(logits: SameRank, target: SameRank, /, *, gamma: float = 2.0, alpha: float | None = 0.25) -> Scalar:
@@ -139,9 +140,7 @@ def _dice_values(name: str, p: Value, t: Value, smooth: float) -> Value:
     check_alike(name, probability=p, target=t)
     if p.ndim < 2:
         raise ValueError(f"{name}: probability has shape {p.shape}, expected [batch, ...]; for one example write p[np.newaxis]")
-    check_number(name, "smooth", smooth)
-    if not smooth > 0:
-        raise ValueError(f"{name}: smooth is {smooth}, expected a positive number, without which two empty sets have no overlap")
+    check_positive(name, "smooth", smooth)
     check_probabilities(name, p, "dice(sigmoid(z), target)")
     smooth = float(smooth)
     axes = tuple(range(1, p.ndim))

@@ -2,6 +2,9 @@
 
 Prediction and target have the same shape, and broadcasting is refused: comparing [n, 1] with [n] would compare every
 prediction with every target. Both may be differentiated. Each loss is one fused operation: kernel, derivation, reference.
+
+The form `..._per_example` gives the values that the loss is the mean of, an array of the prediction's shape, which may be
+empty; else it takes and raises what the loss does. It is a plain composition, and what the kernel is tested against.
 """
 
 from __future__ import annotations
@@ -11,10 +14,12 @@ from typing import TypeAlias
 
 import numpy as np
 
-from fnn.arrays import SameRank, Scalar, Value, total
+from fnn.arrays import Array1, SameRank, Scalar, Value, total
 from fnn.autodiff.primitive import fused
 from fnn.autodiff.tracer import value_of
-from fnn.functional.checks import check_number, check_range, check_same_shape
+from fnn.functional.activations import softplus
+from fnn.functional.checks import check_array, check_not_wider, check_number, check_range, check_same_shape
+from fnn.functional.loss_checks import check_alike, check_positive, check_probabilities
 
 _Pull: TypeAlias = Callable[[Value, Sequence[bool]], Sequence[Value]]
 
@@ -56,6 +61,28 @@ def half_mse(prediction: SameRank, target: SameRank, /) -> Scalar:
     return _squares(prediction, target, factor=0.5)  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
 
 
+def mse_per_example(prediction: SameRank, target: SameRank, /) -> SameRank:
+    """(prediction - target)^2 of each element.
+
+    >>> mse_per_example(np.array([1.0, 2.0]), np.array([1.0, 4.0]))
+    array([0., 4.])
+    """
+    check_alike("mse_per_example", prediction=prediction, target=target)
+    values: Value = np.square(prediction - target)
+    return values  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
+
+
+def half_mse_per_example(prediction: SameRank, target: SameRank, /) -> SameRank:
+    """(prediction - target)^2 / 2 of each element.
+
+    >>> half_mse_per_example(np.array([1.0, 2.0]), np.array([1.0, 4.0]))
+    array([0., 2.])
+    """
+    check_alike("half_mse_per_example", prediction=prediction, target=target)
+    values: Value = 0.5 * np.square(prediction - target)
+    return values  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
+
+
 # mean of |p - t| over n entries: dL/dp = sign(p - t) / n, 0 where they are equal
 @fused(2, lambda p, t: np.mean(np.abs(p - t)))
 def _absolutes(p: Value, t: Value) -> tuple[Value, _Pull]:
@@ -76,15 +103,26 @@ def mae(prediction: SameRank, target: SameRank, /) -> Scalar:
     return _absolutes(prediction, target)  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
 
 
-def _huber_reference(p: Value, t: Value, *, delta: float) -> Value:
+def mae_per_example(prediction: SameRank, target: SameRank, /) -> SameRank:
+    """|prediction - target| of each element. The slope at 0 is 0.
+
+    >>> mae_per_example(np.array([1.0, 2.0]), np.array([1.0, 4.0]))
+    array([0., 2.])
+    """
+    check_alike("mae_per_example", prediction=prediction, target=target)
+    values: Value = np.abs(prediction - target)
+    return values  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
+
+
+def _huber_values(p: Value, t: Value, *, delta: float) -> Value:
     size = np.abs(p - t)
     inside = np.minimum(size, delta)
-    return np.mean(inside * (size - 0.5 * inside))
+    return inside * (size - 0.5 * inside)
 
 
 # d = p - t, c = d clipped to [-delta, delta]: L = mean of c (d - c / 2), which is d^2 / 2 inside and delta (|d| - delta / 2)
 # outside; dL/dp = c / n
-@fused(2, _huber_reference)
+@fused(2, lambda p, t, *, delta: np.mean(_huber_values(p, t, delta=delta)))
 def _huber(p: Value, t: Value, *, delta: float) -> tuple[Value, _Pull]:
     d = p - t
     c = np.clip(d, -delta, delta)
@@ -100,21 +138,31 @@ def huber(prediction: SameRank, target: SameRank, /, *, delta: float = 1.0) -> S
     >>> huber(np.array([0.5, 3.0]), np.array([0.0, 0.0]))
     np.float64(1.3125)
     """
-    check_number("huber", "delta", delta)
-    if not delta > 0:
-        raise ValueError(f"huber: delta is {delta}, expected a positive number")
+    check_positive("huber", "delta", delta)
     check_same_shape("huber", prediction, target)
     return _huber(prediction, target, delta=float(delta))  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
 
 
-def _bce_reference(p: Value, t: Value, *, eps: float) -> Value:
+def huber_per_example(prediction: SameRank, target: SameRank, /, *, delta: float = 1.0) -> SameRank:
+    """Huber's loss of each element.
+
+    >>> huber_per_example(np.array([0.5, 3.0]), np.array([0.0, 0.0]))
+    array([0.125, 2.5  ])
+    """
+    check_positive("huber_per_example", "delta", delta)
+    check_alike("huber_per_example", prediction=prediction, target=target)
+    values: SameRank = _huber_values(prediction, target, delta=float(delta))
+    return values
+
+
+def _bce_values(p: Value, t: Value, *, eps: float) -> Value:
     p = np.clip(p, eps, 1 - eps)
-    return -np.mean(t * np.log(p) + (1 - t) * np.log(1 - p))
+    return -(t * np.log(p) + (1 - t) * np.log(1 - p))
 
 
 # L = -mean of t log p + (1 - t) log(1 - p): dL/dp = (p - t) / (p (1 - p)) / n inside the clip, 0 outside;
 # dL/dt = (log(1 - p) - log p) / n
-@fused(2, _bce_reference)
+@fused(2, lambda p, t, *, eps: np.mean(_bce_values(p, t, eps=eps)))
 def _bce(p: Value, t: Value, *, eps: float) -> tuple[Value, _Pull]:
     c = np.clip(p, eps, 1 - eps)
     log_p, log_q = np.log(c), np.log(1 - c)
@@ -139,18 +187,37 @@ def bce(probability: SameRank, target: SameRank, /, *, eps: float = 1e-7) -> Sca
     >>> bce(np.array([0.5, 0.25]), np.array([1.0, 0.0])).round(4)
     np.float64(0.4904)
     """
-    check_range("bce", "eps", eps, 0, 0.5)
     check_same_shape("bce", probability, target)
-    p = value_of(probability)
-    eps = max(float(eps), float(np.finfo(p.dtype).epsneg))
-    if p.min() < 0 or p.max() > 1:
-        raise ValueError(f"bce: probabilities go from {p.min()} to {p.max()}, expected [0, 1]; for logits use bce_with_logits")
+    eps = _checked_eps("bce", probability, eps)
     return _bce(probability, target, eps=eps)  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
+
+
+def bce_per_example(probability: SameRank, target: SameRank, /, *, eps: float = 1e-7) -> SameRank:
+    """The binary cross-entropy of each probability.
+
+    >>> bce_per_example(np.array([0.5, 0.25]), np.array([1.0, 0.0])).round(4)
+    array([0.6931, 0.2877])
+    """
+    check_alike("bce_per_example", probability=probability, target=target)
+    eps = _checked_eps("bce_per_example", probability, eps)
+    values: SameRank = _bce_values(probability, target, eps=eps)
+    return values
+
+
+def _checked_eps(name: str, probability: Value, eps: float) -> float:
+    """eps, at least the rounding of 1; and the probabilities are in [0, 1]."""
+    check_range(name, "eps", eps, 0, 0.5)
+    check_probabilities(name, probability, name.replace("bce", "bce_with_logits"))
+    return max(float(eps), float(np.finfo(probability.dtype).epsneg))
+
+
+def _logits_values(z: Value, t: Value) -> Value:
+    return np.logaddexp(z, np.zeros((), z.dtype)) - t * z
 
 
 # With p = s(z): -(t log p + (1 - t) log(1 - p)) = log(1 + e^z) - t z = max(z, 0) + log(1 + e^-|z|) - t z;
 # dL/dz = (s(z) - t) / n, dL/dt = -z / n
-@fused(2, lambda z, t: np.mean(np.logaddexp(z, np.zeros((), z.dtype)) - t * z))
+@fused(2, lambda z, t: np.mean(_logits_values(z, t)))
 def _bce_with_logits(z: Value, t: Value) -> tuple[Value, _Pull]:
     e = np.exp(-np.abs(z))
     loss = total(np.maximum(z, 0) + np.log1p(e) - t * z, None) / z.size
@@ -168,15 +235,52 @@ def _bce_with_logits(z: Value, t: Value) -> tuple[Value, _Pull]:
     return loss, pull
 
 
-def bce_with_logits(logits: SameRank, target: SameRank, /) -> Scalar:
+def bce_with_logits(logits: SameRank, target: SameRank, /, *, pos_weight: Array1 | float | None = None) -> Scalar:
     """Binary cross-entropy of sigmoid(logits): the mean of log(1 + exp(z)) - t z, exact for any finite z.
 
-    logits and target have the same shape; targets are 0 or 1, or probabilities between.
+    logits and target have the same shape; targets are 0 or 1, or probabilities between. pos_weight w, a number or one for
+    each column (the last axis), multiplies the part of the positives: the mean of w t log(1 + exp(-z)) + (1 - t) log(1 +
+    exp(z)), as in PyTorch. With w = negatives / positives both kinds count the same.
 
-    Raises as `mse` does.
+    Raises as `mse` does, and ValueError where pos_weight doesn't fit, is negative or not finite.
 
     >>> bce_with_logits(np.array([0.0, 1e4]), np.array([1.0, 1.0])).round(4)
     np.float64(0.3466)
+    >>> bce_with_logits(np.array([0.0, 1e4]), np.array([1.0, 1.0]), pos_weight=2.0).round(4)
+    np.float64(0.6931)
     """
     check_same_shape("bce_with_logits", logits, target)
+    if pos_weight is not None:
+        loss: Scalar = np.mean(_weighted_logits_values("bce_with_logits", logits, target, pos_weight))
+        return loss
     return _bce_with_logits(logits, target)  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
+
+
+def bce_with_logits_per_example(logits: SameRank, target: SameRank, /, *, pos_weight: Array1 | float | None = None) -> SameRank:
+    """The binary cross-entropy of each logit.
+
+    >>> bce_with_logits_per_example(np.array([0.0, 1e4]), np.array([1.0, 1.0])).round(4)
+    array([0.6931, 0.    ])
+    """
+    name = "bce_with_logits_per_example"
+    check_alike(name, logits=logits, target=target)
+    plain = pos_weight is None
+    values: SameRank = _logits_values(logits, target) if plain else _weighted_logits_values(name, logits, target, pos_weight)
+    return values
+
+
+def _weighted_logits_values(name: str, z: Value, t: Value, pos_weight: Value) -> Value:
+    w = value_of(pos_weight)
+    if isinstance(w, np.ndarray):
+        check_array(name, "pos_weight", w)
+        check_not_wider(name, "pos_weight", w, "logits", z)
+        if w.shape != z.shape[-1:]:
+            raise ValueError(
+                f"{name}: pos_weight has shape {w.shape}, expected a number, or {z.shape[-1:]}, one for each column"
+            )
+    else:
+        check_number(name, "pos_weight", w)
+        pos_weight = float(w)  # a NumPy number would widen float32
+    if not (np.isfinite(w) & (np.asarray(w) >= 0)).all():
+        raise ValueError(f"{name}: pos_weight is {w}, expected finite numbers, 0 or more")
+    return pos_weight * t * softplus(-z) + (1 - t) * softplus(z)

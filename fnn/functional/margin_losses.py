@@ -6,11 +6,12 @@ from typing import Literal
 
 import numpy as np
 
-from fnn.arrays import Array, Ints, Scalar, Value, describe
+from fnn.arrays import Array, Ints, Scalar, Value
 from fnn.autodiff.tracer import value_of
 from fnn.functional.activations import relu
 from fnn.functional.checks import check_array, check_number
 from fnn.functional.labels import check_label_range, check_label_shapes, check_several_classes
+from fnn.functional.loss_checks import checked_signs
 from fnn.functional.reduction import mean_of
 
 
@@ -60,21 +61,7 @@ def squared_hinge_per_example(scores: Array, target: Array | Ints, /) -> Array:
 
 def _hinge_values(name: str, x: Value, target: Value) -> Value:
     check_array(name, "scores", value_of(x))
-    return relu(1 - checked_signs(name, "target", target, x.dtype, x.shape) * x)
-
-
-def checked_signs(name: str, what: str, signs: Value, dtype: np.dtype[np.floating], shape: tuple[int, ...]) -> Value:
-    """Targets that are -1 or +1, floating or integers, of this shape: in this dtype. They are labels, without gradient."""
-    v = value_of(signs)
-    if not isinstance(v, np.ndarray) or v.dtype.kind not in "fi":
-        found = describe(v) if isinstance(v, (np.ndarray, np.generic)) else f"a {type(v).__name__}"
-        raise TypeError(f"{name}: {what} is {found}, expected an array of -1 and +1")
-    if v.shape != shape:
-        raise ValueError(f"{name}: {what} has shape {v.shape}, expected {shape}, a -1 or +1 for each value")
-    if not (np.abs(v) == 1).all():
-        wrong = v[np.abs(v) != 1].flat[0]
-        raise ValueError(f"{name}: {what} has an entry {wrong}, expected -1 or +1; of labels 0 and 1 write 2 * labels - 1")
-    return v.astype(dtype)
+    return relu(1 - checked_signs(name, target, x.dtype, x.shape) * x)
 
 
 def multi_margin(logits: Array, labels: Ints, /, *, margin: float = 1.0, p: Literal[1, 2] = 1) -> Scalar:

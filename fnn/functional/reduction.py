@@ -56,17 +56,3 @@ def mean_of(name: str, values: Value) -> Scalar:
     check_not_empty(name, values)
     mean: Scalar = np.mean(values)
     return mean
-
-
-def check_alike(name: str, **arrays: Value) -> None:
-    """As `check_same_shape` for any number of arrays, named as the caller names them; they may be empty."""
-    (first, reference), *others = [(what, value_of(a)) for what, a in arrays.items()]
-    check_array(name, first, reference)
-    for what, a in others:
-        check_array(name, what, a)
-        if a.shape != reference.shape:
-            raise ValueError(
-                f"{name}: {first} has shape {reference.shape} but {what} has {a.shape}; they must be equal, because "
-                "broadcasting one against the other would compare every row with every other"
-            )
-        check_not_wider(name, what, a, first, reference)

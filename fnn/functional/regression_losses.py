@@ -10,7 +10,8 @@ from fnn.arrays import SameRank, Scalar, Value
 from fnn.autodiff.primitive import elementary
 from fnn.functional.activations import relu
 from fnn.functional.checks import check_number
-from fnn.functional.reduction import check_alike, mean_of
+from fnn.functional.loss_checks import check_alike
+from fnn.functional.reduction import mean_of
 
 
 # log cosh d = log(1 + 2 sinh^2(d / 2)), which loses nothing for small d, and = |d| + log(1 + e^-2|d|) - log 2, which can't
@@ -53,7 +54,7 @@ def _log_cosh_values(name: str, p: Value, t: Value) -> Value:
 
 
 def quantile(prediction: SameRank, target: SameRank, /, *, q: float = 0.5) -> Scalar:
-    """The quantile loss, also called pinball loss: the mean of q * d where d > 0 and (q - 1) * d elsewhere, d = target - prediction.
+    """The quantile (or pinball) loss: the mean of q * d where d > 0 and (q - 1) * d elsewhere, d = target - prediction.
 
     Its minimum is the q-quantile of the targets, 0 < q < 1: a prediction that is too low costs q, one that is too high
     1 - q. With q = 0.5, the median, it is half the absolute error. The slope at 0 is 0. Source: Koenker and Bassett 1978.

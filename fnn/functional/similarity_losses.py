@@ -9,8 +9,8 @@ from fnn.autodiff.tracer import value_of
 from fnn.functional.activations import relu
 from fnn.functional.checks import check_array, check_not_wider, check_number, check_range
 from fnn.functional.cross_entropy import cross_entropy, cross_entropy_per_example
-from fnn.functional.margin_losses import checked_signs
-from fnn.functional.reduction import check_alike, mean_of
+from fnn.functional.loss_checks import check_positive, check_rows_alike, checked_signs
+from fnn.functional.reduction import mean_of
 
 # PyTorch's, in CosineEmbeddingLoss (added to squared lengths) and TripletMarginLoss (added to differences): a vector of
 # zeros has similarity 0 with everything, equal vectors a distance that can be differentiated
@@ -25,13 +25,6 @@ def _length(x: Value) -> Value:
 def _similarity(a: Value, b: Value) -> Value:
     """a . b / (|a| |b|) of each row."""
     return np.sum(a * b, -1) / (_length(a) * _length(b))
-
-
-def _check_vectors(name: str, **arrays: Value) -> None:
-    check_alike(name, **arrays)
-    for what, a in arrays.items():
-        if a.ndim == 0:
-            raise ValueError(f"{name}: {what} is a scalar, expected vectors along the last axis")
 
 
 def cosine(prediction: Array, target: Array, /) -> Scalar:
@@ -58,7 +51,7 @@ def cosine_per_example(prediction: Array, target: Array, /) -> Array:
 
 
 def _cosine_values(name: str, p: Value, t: Value) -> Value:
-    _check_vectors(name, prediction=p, target=t)
+    check_rows_alike(name, prediction=p, target=t)
     return 1 - _similarity(p, t)
 
 
@@ -90,15 +83,15 @@ def cosine_embedding_per_example(first: Array, second: Array, target: Array | In
 
 
 def _cosine_embedding_values(name: str, a: Value, b: Value, target: Value, margin: float) -> Value:
-    _check_vectors(name, first=a, second=b)
-    signs = checked_signs(name, "target", target, a.dtype, a.shape[:-1])
+    check_rows_alike(name, first=a, second=b)
+    signs = checked_signs(name, target, a.dtype, a.shape[:-1])
     check_range(name, "margin", margin, -1, 1)
     s = _similarity(a, b)
     return np.where(signs > 0, 1 - s, relu(s - float(margin)))
 
 
 def triplet(anchor: Array, positive: Array, negative: Array, /, *, margin: float = 1.0, swap: bool = False) -> Scalar:
-    """The positive shall be nearer to the anchor than the negative is: the mean over all rows of max(0, d(a, p) - d(a, n) + margin).
+    """The positive shall be nearer to the anchor than the negative: the mean of max(0, d(a, p) - d(a, n) + margin).
 
     All three: [..., features]. d is the Euclidean distance |a - b + 1e-6|, whose gradient is finite at a = b. With swap,
     min(d(a, n), d(p, n)) stands in place of d(a, n). The loss of PyTorch's TripletMarginLoss, and its defaults.
@@ -127,7 +120,7 @@ def triplet_per_example(
 
 
 def _triplet_values(name: str, anchor: Value, positive: Value, negative: Value, margin: float, swap: bool) -> Value:
-    _check_vectors(name, anchor=anchor, positive=positive, negative=negative)
+    check_rows_alike(name, anchor=anchor, positive=positive, negative=negative)
     check_number(name, "margin", margin)
     far = _distance(anchor, negative)
     if swap:
@@ -179,8 +172,6 @@ def _info_nce_logits(name: str, queries: Value, keys: Value, temperature: float)
             f"{name}: queries have shape {q.shape} and keys have {k.shape}, expected [batch, features] both, with the key of "
             "query i in row i; keys may have more rows, and must have 2 or more"
         )
-    check_number(name, "temperature", temperature)
-    if not temperature > 0:
-        raise ValueError(f"{name}: temperature is {temperature}, expected a positive number")
+    check_positive(name, "temperature", temperature)
     queries, keys = (x / _length(x)[:, np.newaxis] for x in (queries, keys))
     return queries @ keys.T / float(temperature), np.arange(len(q))

@@ -104,7 +104,7 @@ class _Watch:
         return _Observed(layer, copied, cost, self)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class _Observed:
     """A layer that runs as it is and writes down what it gave."""
 
@@ -116,6 +116,9 @@ class _Observed:
     def init(self, key: Key, /) -> tuple[Any, Any]:
         made: tuple[Any, Any] = self.layer.init(key)
         return made
+
+    def __repr__(self) -> str:
+        return repr(self.layer)
 
     def forward(self, params: Any, state: Any, x: Any, mode: Mode, /) -> tuple[Any, Any]:
         cost, watch = self.cost, self.watch
@@ -131,7 +134,8 @@ class _Observed:
             where = f"{cost.path} {self.layer!r}".strip()
             hint = "; if it takes labels or tokens say dtype=np.int64" if watch.last == "the input" else ""
             kind = TypeError if isinstance(error, TypeError) else ValueError
-            raise kind(f"summary: {where} does not take {_shapes(x)}, which {watch.last} gives: {error}{hint}") from error
+            given = f"the input, {_shapes(x)}" if hint else f"{_shapes(x)}, which {watch.last} gives"
+            raise kind(f"summary: {where} does not take {given}: {error}{hint}") from error
         spent = watch.tally[0] - before
         cost.multiply_adds += spent - watch.inner.pop()
         watch.inner[-1] += spent

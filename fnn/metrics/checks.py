@@ -128,7 +128,7 @@ def check_scores(name: str, scores: Value, labels: Value) -> None:
 
 
 def quantities(name: str, prediction: Value, target: Value) -> tuple[Value, Value]:
-    """Prediction and target in float64; ValueError unless they have one shape and are finite, TypeError unless floating."""
+    """Both in float64. ValueError unless they have one shape and are finite, TypeError unless they are floating."""
     check_array(name, "prediction", prediction)
     check_array(name, "target", target)
     if prediction.shape != target.shape:
@@ -142,20 +142,20 @@ def quantities(name: str, prediction: Value, target: Value) -> tuple[Value, Valu
     return prediction.astype(np.float64), target.astype(np.float64)
 
 
-def log_probabilities(name: str, x: Value, labels: Value, *, probabilities: bool) -> Value:
-    """Log-probabilities [..., classes] in float64, of logits or probabilities [..., classes]; [...] is those of class 1 of 2."""
+def scores_of_classes(name: str, x: Value, labels: Value, *, probabilities: bool) -> Value:
+    """Probabilities, or logits minus the largest of their row: [..., classes] in float64, checked.
+
+    For two classes x may be [...], what belongs to class 1.
+    """
     check_array(name, "prediction", x)
     x = x.astype(np.float64)
     if x.shape == labels.shape:
-        x = np.stack([1 - x, x] if probabilities else [np.zeros_like(x), x], -1)
-    if probabilities:
-        check_logits(name, x, labels)
-        if not ((x >= 0) & (x <= 1)).all() or not (np.abs(np.sum(x, -1) - 1) <= 1e-3).all():
-            raise ValueError(
-                f"{name}: expected probabilities, in [0, 1] and with a sum of 1 in each row; for logits write {name}()"
-            )
-        with np.errstate(divide="ignore"):  # log 0 is -inf
-            return np.log(x)
+        x = np.stack([1 - x if probabilities else np.zeros_like(x), x], -1)
     check_logits(name, x, labels)
-    z = x - np.take_along_axis(x, winners(name, x)[..., np.newaxis], -1)
-    return z - np.log(np.sum(np.exp(z), -1, keepdims=True))
+    if not probabilities:
+        return x - np.take_along_axis(x, winners(name, x)[..., np.newaxis], -1)
+    if not ((x >= 0) & (x <= 1)).all() or not (np.abs(np.sum(x, -1) - 1) <= 1e-3).all():
+        raise ValueError(
+            f"{name}: expected probabilities, in [0, 1] and with a sum of 1 in each row; for logits write {name}()"
+        )
+    return x

@@ -191,6 +191,7 @@ class FBeta(ByClass):
     0.8
     """
 
+    _: KW_ONLY
     beta: float = 1.0
 
     def __post_init__(self) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 
-from fnn.arrays import Array, Array1, Ints
-from fnn.metrics.checks import check_count, check_counted, kept_rows, log_probabilities, spread_weights
+from fnn.arrays import Array, Array1, Ints, Value
+from fnn.metrics.checks import check_count, check_counted, kept_rows, scores_of_classes, spread_weights
 from fnn.metrics.metric import Mean, Metric, Summed, Weights
 from fnn.tree import Record
 
@@ -16,12 +16,15 @@ from fnn.tree import Record
 class Likelihood(Summed[Array, Ints]):
     """Base of log loss and perplexity."""
 
+    _: KW_ONLY
     probabilities: bool = False
 
     def values(self, prediction: Array, target: Ints, /) -> Array:
         """-log p of each row's label."""
-        log_p = log_probabilities(type(self).__name__, prediction, target, probabilities=self.probabilities)
-        values: Array = -np.take_along_axis(log_p, target[..., np.newaxis], -1)[..., 0]
+        z = scores_of_classes(type(self).__name__, prediction, target, probabilities=self.probabilities)
+        own: Value = np.take_along_axis(z, target[..., np.newaxis], -1)[..., 0]
+        with np.errstate(divide="ignore"):  # -log 0 is inf, which compute reports
+            values: Array = -np.log(own) if self.probabilities else np.log(np.sum(np.exp(z), -1)) - own
         return values
 
     def mean_loss(self, state: Mean, /) -> float:
@@ -29,8 +32,8 @@ class Likelihood(Summed[Array, Ints]):
         loss = self.mean(state)
         if loss == np.inf:
             raise ValueError(
-                f"{type(self).__name__}.compute: the value is infinite, because a row gave its label the probability 0; "
-                "to bound the cost of such rows write np.clip(p, 1e-7, 1 - 1e-7) for two classes, np.maximum(logits, -1e4)"
+                f"{type(self).__name__}.compute: the value is infinite, because a row gave its label the probability 0; to "
+                "bound the cost of such rows clip the probabilities, or keep logits finite: np.maximum(logits, -1e4)"
             )
         return loss
 
@@ -104,10 +107,11 @@ class CalibrationError(Metric[BinSums, Array, Ints, float]):
 
     >>> p = np.array([[0.8, 0.2], [0.7, 0.3], [0.4, 0.6]])
     >>> CalibrationError(5, probabilities=True)(p, np.array([0, 1, 1])).__round__(4)
-    0.1667
+    0.3
     """
 
     bins: int = 15
+    _: KW_ONLY
     probabilities: bool = False
 
     def __post_init__(self) -> None:
@@ -120,12 +124,14 @@ class CalibrationError(Metric[BinSums, Array, Ints, float]):
     def measure(self, prediction: Array, target: Ints, weights: Weights | None = None, /) -> BinSums:
         """The sums of one batch."""
         x, labels, w = kept_rows("CalibrationError", prediction, target, weights)
-        log_p = log_probabilities("CalibrationError", x, labels, probabilities=self.probabilities)
-        confidence = np.exp(np.max(log_p, -1)).reshape(-1)
-        right = np.argmax(log_p, -1).reshape(-1) == labels.reshape(-1)
+        z = scores_of_classes("CalibrationError", x, labels, probabilities=self.probabilities)
+        # of logits, the largest z is 0
+        confidence = (np.max(z, -1) if self.probabilities else 1 / np.sum(np.exp(z), -1)).reshape(-1)
+        right = np.argmax(z, -1).reshape(-1) == labels.reshape(-1)
         w = np.ones(labels.size) if w is None else spread_weights(w, labels.shape)
         at = np.searchsorted(np.arange(1, self.bins) / self.bins, confidence, side="left")
-        return BinSums(*[np.bincount(at, w * values, self.bins) for values in (1.0, confidence, right)])
+        sums: list[Value] = [np.bincount(at, w * values, self.bins) for values in (1.0, confidence, right)]
+        return BinSums(*[each.astype(np.float64) for each in sums])  # without rows they are integers
 
     def merge(self, a: BinSums, b: BinSums, /) -> BinSums:
         """The sums of both."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -19,6 +18,7 @@ State = TypeVar("State")
 Prediction_contra = TypeVar("Prediction_contra", contravariant=True)
 Target_contra = TypeVar("Target_contra", contravariant=True)
 Value_co = TypeVar("Value_co", covariant=True)
+Each = TypeVar("Each")
 
 Weights: TypeAlias = Array | Ints | Bools
 
@@ -104,8 +104,11 @@ class Summed(Metric[Mean, Prediction_contra, Target_contra, float]):
         name = type(self).__name__
         x, y, w = kept_rows(name, prediction, target, weights)
         v: Value = value_of(self.values(x, y))
-        if not isinstance(v, np.ndarray) or v.shape != y.shape[: v.ndim] or v.ndim < min(y.ndim, 1 if w is None else w.ndim):
-            found = describe(v) if isinstance(v, (np.ndarray, np.generic)) else f"a {type(v).__name__}"
+        if isinstance(v, np.generic):
+            v = np.asarray(v)  # what NumPy makes of an array without axes
+        rows = min(y.ndim, 1) if w is None else w.ndim
+        if not isinstance(v, np.ndarray) or v.shape != y.shape[: v.ndim] or v.ndim < rows:
+            found = describe(v) if isinstance(v, np.ndarray) else f"a {type(v).__name__}"
             raise ValueError(f"{name}.values: gave {found}, expected a value for each row of the target {describe(y)}")
         if w is None:
             return Mean(np.sum(v, dtype=np.float64), np.float64(v.size))
@@ -141,26 +144,27 @@ class Average(Summed[Prediction_contra, Target_contra]):
 
 
 @dataclass(frozen=True, init=False)
-class Several(Metric[tuple[Any, ...], Prediction_contra, Target_contra, dict[str, Value_co]]):
+class Several(Metric[tuple[Any, ...], Prediction_contra, Target_contra, dict[str, Each]]):
     """Several metrics of the same predictions and targets, by name; the state is the tuple of theirs.
 
     >>> import fnn
-    >>> metric = fnn.metrics.Several({"accuracy": fnn.metrics.Accuracy(), "loss": fnn.metrics.LogLoss()})
+    >>> metric = fnn.metrics.Several(accuracy=fnn.metrics.Accuracy(), loss=fnn.metrics.LogLoss())
     >>> logits, labels = np.array([[0.0, 0.0], [0.0, 1e4]]), np.array([1, 1])
     >>> metric(logits, labels)
     {'accuracy': 0.5, 'loss': 0.34657359027997264}
     """
 
-    metrics: tuple[tuple[str, Metric[Any, Prediction_contra, Target_contra, Value_co]], ...]
+    metrics: tuple[tuple[str, Metric[Any, Prediction_contra, Target_contra, Each]], ...]
 
-    def __init__(self, metrics: Mapping[str, Metric[Any, Prediction_contra, Target_contra, Value_co]], /) -> None:
+    # keywords rather than a dict, of which mypy would make a dict[str, object]
+    def __init__(self, **metrics: Metric[Any, Prediction_contra, Target_contra, Each]) -> None:
         for name, metric in metrics.items():
             if not isinstance(metric, Metric):
-                raise TypeError(f"Several: {name!r} is {metric!r}, expected a metric, as fnn.metrics.Accuracy()")
+                raise TypeError(f"Several: {name} is {metric!r}, expected a metric, as fnn.metrics.Accuracy()")
         object.__setattr__(self, "metrics", tuple(metrics.items()))
 
     def __repr__(self) -> str:
-        return f"Several({dict(self.metrics)!r})"
+        return f"Several({', '.join([f'{name}={metric!r}' for name, metric in self.metrics])})"
 
     def init(self) -> tuple[Any, ...]:
         """Those of all."""
@@ -176,7 +180,7 @@ class Several(Metric[tuple[Any, ...], Prediction_contra, Target_contra, dict[str
         """Those of all, each with its own."""
         return tuple([metric.merge(x, y) for (_, metric), x, y in zip(self.metrics, a, b, strict=True)])
 
-    def compute(self, state: tuple[Any, ...], /) -> dict[str, Value_co]:
+    def compute(self, state: tuple[Any, ...], /) -> dict[str, Each]:
         """The values by name."""
         return {name: metric.compute(part) for (name, metric), part in zip(self.metrics, state, strict=True)}
 

@@ -7,7 +7,6 @@ were split into batches; its memory grows with the number of distinct scores (24
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,10 +56,6 @@ class Ranking(Metric[ScoreCounts, Array, Ints, float]):
         """The distinct scores of both."""
         fields = ((a.scores, b.scores), (a.positive, b.positive), (a.negative, b.negative))
         return _counted(*[np.concatenate(pair) for pair in fields])
-
-    @abstractmethod
-    def compute(self, state: ScoreCounts, /) -> float:
-        """The value."""
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,8 @@ class MAE(Average[Array, Array]):
     def values(self, prediction: Array, target: Array, /) -> Array:
         """The absolute error of each entry."""
         x, y = quantities("MAE", prediction, target)
-        return np.abs(x - y)
+        errors: Array = np.abs(x - y)
+        return errors
 
 
 @dataclass(frozen=True)
@@ -63,17 +64,19 @@ class RMSE(Summed[Array, Array]):
         return float(np.sqrt(self.mean(state)))
 
 
-def _squares(name: str, prediction: Value, target: Value) -> Value:
+def _squares(name: str, prediction: Value, target: Value) -> Array:
     x, y = quantities(name, prediction, target)
-    return np.square(x - y)
+    squares: Array = np.square(x - y)
+    return squares
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Moments(Record):
-    """State of R^2: the sum of weights, and by output the mean of the targets, the sum of their squared distances from
-    it, and that of the squared errors."""
+    """State of R^2: the sum of weights; and by output the lowest target, how far above it the mean of the targets is, the
+    sum of the squared distances from that mean, and that of the squared errors."""
 
     weight: Scalar
+    lowest: Array1
     mean: Array1
     spread: Array1
     errors: Array1
@@ -88,8 +91,8 @@ class R2(Metric[Moments, Array, Array, float]):
     1 is perfect, 0 is as good as the mean, and there is no lower bound. prediction and target: [batch] or [batch, 1]; with
     `outputs` of n they are [..., n], and the value is the mean of the R^2 of each, scikit-learn's "uniform_average".
 
-    States hold the mean and the squared distances from it, and are merged by the rule of Chan, Golub and LeVeque (1979):
-    nothing cancels where the mean is large against the spread.
+    States hold squared distances from the mean, and the mean as a distance from the lowest target; they are merged by the
+    rule of Chan, Golub and LeVeque (1979). So nothing cancels where the mean is large against the spread.
 
     Raises ValueError where shapes differ or do not fit, or an entry is not finite; in `compute`, where all targets of an
     output are equal, because there is no variance to explain. TypeError where an array is not floating.
@@ -105,7 +108,7 @@ class R2(Metric[Moments, Array, Array, float]):
 
     def init(self) -> Moments:
         """Moments of nothing."""
-        return Moments(np.float64(0), np.zeros(self.outputs), np.zeros(self.outputs), np.zeros(self.outputs))
+        return Moments(np.float64(0), *[np.zeros(self.outputs) for _ in range(4)])
 
     def measure(self, prediction: Array, target: Array, weights: Weights | None = None, /) -> Moments:
         """The moments of one batch."""
@@ -125,17 +128,22 @@ class R2(Metric[Moments, Array, Array, float]):
             raise ValueError(f"R2: weights have shape {w.shape}, expected one for each of the {len(y)} rows of {self.outputs}")
         column = w.reshape(-1, 1)
         weight = np.sum(w)
-        mean = np.sum(column * y, 0) / weight
-        return Moments(weight, mean, np.sum(column * np.square(y - mean), 0), np.sum(column * np.square(x - y), 0))
+        lowest = np.min(y, 0)
+        above = y - lowest
+        mean = np.sum(column * above, 0) / weight
+        spread = np.sum(column * np.square(above - mean), 0)
+        return Moments(weight, lowest, mean, spread, np.sum(column * np.square(x - y), 0))
 
     def merge(self, a: Moments, b: Moments, /) -> Moments:
         """The moments of both."""
         if not a.weight > 0 or not b.weight > 0:
             return a if a.weight > 0 else b
+        # spread = spread_a + spread_b + (mean_a - mean_b)^2 w_a w_b / (w_a + w_b), with both means from the lower origin
         weight = a.weight + b.weight
-        apart = np.square(a.mean - b.mean) * (a.weight * b.weight / weight)
-        mean = (a.weight * a.mean + b.weight * b.mean) / weight
-        return Moments(weight, mean, a.spread + b.spread + apart, a.errors + b.errors)
+        lowest = np.minimum(a.lowest, b.lowest)
+        mean_a, mean_b = a.mean + (a.lowest - lowest), b.mean + (b.lowest - lowest)
+        spread = a.spread + b.spread + np.square(mean_a - mean_b) * (a.weight * b.weight / weight)
+        return Moments(weight, lowest, (a.weight * mean_a + b.weight * mean_b) / weight, spread, a.errors + b.errors)
 
     def compute(self, state: Moments, /) -> float:
         """The mean over outputs. Raises ValueError where an output's targets are all equal, or nothing has been counted."""

@@ -13,13 +13,13 @@ from fnn.optim.learning_rate import Schedule as Schedule
 from fnn.optim.optimizer import AfterUpdate as AfterUpdate
 from fnn.optim.optimizer import Composed as Composed
 from fnn.optim.optimizer import Optimizer as Optimizer
-from fnn.optim.optimizer import OptState as OptState
-from fnn.optim.optimizer import Segments as Segments
-from fnn.optim.optimizer import Slots as Slots
 from fnn.optim.optimizer import Transform as Transform
 from fnn.optim.optimizer import update as update
 from fnn.optim.sgd import Sgd as Sgd
 from fnn.optim.sgd import Trace as Trace
+from fnn.optim.state import OptState as OptState
+from fnn.optim.state import Segments as Segments
+from fnn.optim.state import Slots as Slots
 
 if TYPE_CHECKING:  # what loads on first use, for checkers; the same names stand in _LATER
     from fnn.optim.adam_variants import AdaBelief as AdaBelief

@@ -8,8 +8,10 @@ from math import sqrt
 import numpy as np
 
 from fnn.arrays import Array1
+from fnn.optim.checks import check_hyper
 from fnn.optim.learning_rate import Rate, ScaleByLearningRate, check_rate
-from fnn.optim.optimizer import Composed, Optimizer, Segments, Slots, Transform, check_hyper
+from fnn.optim.optimizer import Composed, Optimizer, Transform
+from fnn.optim.state import Segments, Slots
 
 
 def _check(name: str, b1: float, b2: float, eps: float) -> None:
@@ -58,6 +60,12 @@ class Adamax(Composed):
     nu = max(b2 * nu, |g| + eps).
 
     Source: Kingma and Ba 2015, algorithm 2; the place of eps and the defaults are PyTorch's. Moments: "mu", "nu".
+
+    >>> import fnn
+    >>> opt = fnn.optim.Adamax(0.1)
+    >>> params = np.array([1.0, 1.0])
+    >>> fnn.update(opt, np.array([0.5, -0.1]), opt.init(params), params)[0].round(4)
+    array([0.9, 1.1])
     """
 
     learning_rate: Rate = 2e-3
@@ -112,6 +120,12 @@ class AMSGrad(Composed):
 
     Source: Reddi, Kale and Kumar 2018, algorithm 2, with PyTorch's corrections of the bias (Adam with amsgrad=True).
     Moments: "mu", "nu", "top".
+
+    >>> import fnn
+    >>> opt = fnn.optim.AMSGrad(0.1)
+    >>> params = np.array([1.0, 1.0])
+    >>> fnn.update(opt, np.array([0.5, -0.1]), opt.init(params), params)[0].round(4)
+    array([0.9, 1.1])
     """
 
     learning_rate: Rate = 1e-3
@@ -171,6 +185,12 @@ class NAdam(Composed):
         size = sqrt(nu / (1 - b2^t)) + eps
 
     Source: Dozat 2016; schedule of the momentum and defaults are PyTorch's. Moments: "mu", "nu".
+
+    >>> import fnn
+    >>> opt = fnn.optim.NAdam(0.1)
+    >>> params = np.array([1.0, 1.0])
+    >>> fnn.update(opt, np.array([0.5, -0.1]), opt.init(params), params)[0].round(4)
+    array([0.8944, 1.1056])
     """
 
     learning_rate: Rate = 2e-3
@@ -232,6 +252,12 @@ class RAdam(Composed):
     times sqrt((r_t - 4)(r_t - 2) r / ((r - 4)(r - 2) r_t)), else learning_rate * mu / (1 - b1^t).
 
     Source: Liu et al. 2020, algorithm 2; the bound 5, the place of eps and the defaults are PyTorch's. Moments: "mu", "nu".
+
+    >>> import fnn
+    >>> opt = fnn.optim.RAdam(0.1)
+    >>> params = np.array([1.0, 1.0])
+    >>> fnn.update(opt, np.array([0.5, -0.1]), opt.init(params), params)[0].round(4)
+    array([0.95, 1.01])
     """
 
     learning_rate: Rate = 1e-3
@@ -284,6 +310,12 @@ class AdaBelief(Composed):
     """Adam that divides by how far the gradient is from its running mean: nu = b2 * nu + (1 - b2) * (g - mu)^2 + eps.
 
     Source: Zhuang et al. 2020, algorithm 2, with eps = 1e-16 in both places as optax has it. Moments: "mu", "nu".
+
+    >>> import fnn
+    >>> opt = fnn.optim.AdaBelief(0.1)
+    >>> params = np.array([1.0, 1.0])
+    >>> fnn.update(opt, np.array([0.5, -0.1]), opt.init(params), params)[0].round(4)
+    array([0.8889, 1.1111])
     """
 
     learning_rate: Rate = 1e-3

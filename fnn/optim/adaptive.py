@@ -7,9 +7,11 @@ from dataclasses import KW_ONLY, dataclass
 import numpy as np
 
 from fnn.arrays import Array1
+from fnn.optim.checks import check_hyper
 from fnn.optim.learning_rate import Rate, ScaleByLearningRate, check_rate
-from fnn.optim.optimizer import Composed, Optimizer, Segments, Slots, Transform, check_hyper
+from fnn.optim.optimizer import Composed, Optimizer, Transform
 from fnn.optim.sgd import Trace
+from fnn.optim.state import Segments, Slots
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,12 @@ class RMSprop(Composed):
 
     Source: Tieleman and Hinton 2012, lecture 6.5; centred: Graves 2013, equations 38 to 45. Defaults and the place of eps
     are PyTorch's (its alpha is `decay`).
+
+    >>> import fnn
+    >>> opt = fnn.optim.RMSprop(0.1)
+    >>> params = np.array([1.0, 1.0])
+    >>> fnn.update(opt, np.array([0.5, -0.1]), opt.init(params), params)[0].round(4)
+    array([0., 2.])
     """
 
     learning_rate: Rate = 1e-2
@@ -116,6 +124,12 @@ class Adagrad(Composed):
 
     Source: Duchi, Hazan and Singer 2011, the diagonal form. Defaults are PyTorch's; its lr_decay is
     `fnn.optim.InverseTime(learning_rate, decay=...)` as the learning rate. The moment is "total".
+
+    >>> import fnn
+    >>> opt = fnn.optim.Adagrad(0.1)
+    >>> params = np.array([1.0, 1.0])
+    >>> fnn.update(opt, np.array([0.5, -0.1]), opt.init(params), params)[0].round(4)
+    array([0.9, 1.1])
     """
 
     learning_rate: Rate = 1e-2
@@ -164,6 +178,12 @@ class Adadelta(Composed):
     of g^2 and d^2: steps whose size has the unit of the parameters.
 
     Source: Zeiler 2012, algorithm 1. Defaults are PyTorch's (its rho is `decay`). Moments: "nu", "delta".
+
+    >>> import fnn
+    >>> opt = fnn.optim.Adadelta(0.1)
+    >>> params = np.array([1.0, 1.0])
+    >>> fnn.update(opt, np.array([0.5, -0.1]), opt.init(params), params)[0].round(4)
+    array([0.9997, 1.0003])
     """
 
     learning_rate: Rate = 1.0

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
+from typing import Any
 
 import numpy as np
 
 from fnn.arrays import Array1, Value
-from fnn.optim.optimizer import Segments, Slots, Transform, check_hyper
+from fnn.optim.checks import check_count, check_hyper
+from fnn.optim.optimizer import Transform
+from fnn.optim.state import Segments, Slots
 from fnn.random import key as make_key
 
 
@@ -164,11 +167,14 @@ class AddNoise(Transform):
     def __post_init__(self) -> None:
         check_hyper("AddNoise", "eta", self.eta, 0)
         check_hyper("AddNoise", "gamma", self.gamma, 0)
-        make_key(self.seed)
+        check_count("AddNoise", "seed", self.seed, 0)
+        if self.seed >= 2**63:
+            raise ValueError(f"AddNoise: seed is {self.seed}, expected less than 2^63")
 
     def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
         """The seed."""
-        return {"seed": np.array([self.seed], np.int64)}
+        seed: Any = np.array([self.seed], np.int64)
+        return {"seed": seed}
 
     def update_flat(
         self, grads: Array1, slots: Slots, params: Array1, step: int, segments: Segments, /

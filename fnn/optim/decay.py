@@ -7,9 +7,11 @@ from dataclasses import KW_ONLY, dataclass
 import numpy as np
 
 from fnn.arrays import Array1
+from fnn.optim.checks import check_hyper
 from fnn.optim.learning_rate import Rate, check_rate, rate_at
-from fnn.optim.optimizer import AfterUpdate, Segments, Slots, Transform, check_hyper
+from fnn.optim.optimizer import AfterUpdate, Transform
 from fnn.optim.selection import mask_of
+from fnn.optim.state import Segments, Slots
 from fnn.tree import Selector, everything
 
 

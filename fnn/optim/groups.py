@@ -2,47 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from fnn.arrays import Array1, Ints, read_only
-from fnn.optim.optimizer import (
-    LEAVES,
-    Optimizer,
-    Rule,
-    Segments,
-    Slots,
-    Transform,
-    check_is_optimizer,
-    init_parts,
-    no_updates,
-    update_parts,
-)
-from fnn.optim.selection import mask_of
+from fnn.arrays import Array1, read_only
+from fnn.optim.optimizer import Optimizer, Rule, Transform, check_is_optimizer, init_parts, no_updates, update_parts
+from fnn.optim.selection import chosen_of
+from fnn.optim.state import LEAVES, Segments, Slots
 from fnn.tree import Selector
 
 
+class _Part(NamedTuple):
+    """Some of the leaves: where they lie in the vector, how they lie in one of their own, and their numbers."""
+
+    index: Any
+    inside: Segments
+    numbers: Any
+
+    @classmethod
+    def of(cls, chosen: Sequence[int], segments: Segments) -> _Part:
+        moved = []
+        start = 0
+        for i in chosen:
+            stop = start + segments[i].stop - segments[i].start
+            moved.append(segments[i]._replace(start=start, stop=stop))
+            start = stop
+        index: Any = np.concatenate([np.arange(segments[i].start, segments[i].stop) for i in chosen])
+        if len(index) and index[-1] - index[0] + 1 == len(index):
+            index = slice(int(index[0]), int(index[-1]) + 1)
+        return cls(index, tuple(moved), read_only(np.array(chosen, np.int64)))
+
+
 @lru_cache(maxsize=256)
-def _part_of(where: Callable[[str, tuple[int, ...]], bool], segments: Segments) -> tuple[Any, Segments, Ints]:
-    """Where the chosen leaves lie in the vector, how they lie in one of their own, and their numbers."""
-    mask_of(where, segments)
-    numbers = [i for i, segment in enumerate(segments) if where(segment.path, segment.shape)]
-    chosen = [segments[i] for i in numbers]
-    places = [np.arange(segment.start, segment.stop) for segment in chosen]
-    moved = []
-    start = 0
-    for segment in chosen:
-        stop = start + segment.stop - segment.start
-        moved.append(segment._replace(start=start, stop=stop))
-        start = stop
-    index: Any = np.concatenate(places)
-    if len(index) and index[-1] - index[0] + 1 == len(index):
-        index = slice(int(index[0]), int(index[-1]) + 1)
-    return index, tuple(moved), read_only(np.array(numbers, np.int64))
+def _masked(where: Selector, segments: Segments) -> _Part:
+    return _Part.of(chosen_of(where, segments, "Masked: "), segments)
 
 
 @dataclass(frozen=True)
@@ -58,23 +55,19 @@ class Masked(Transform):
 
     def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
         """The moments of the rule, for these leaves only."""
-        index, inside, numbers = _part_of(self.where, segments)
+        index, inside, numbers = _masked(self.where, segments)
         return {f"0.{LEAVES}": numbers, **init_parts((self.rule,), params[index].copy(), inside)}
 
     def update_flat(
         self, grads: Array1, slots: Slots, params: Array1, step: int, segments: Segments, /
     ) -> tuple[Array1, Slots]:
         """See the class."""
-        index, inside, numbers = _part_of(self.where, segments)
+        index, inside, numbers = _masked(self.where, segments)
         own = {key: vector for key, vector in slots.items() if key != f"0.{LEAVES}"}
         part, after = update_parts((self.rule,), grads[index], own, params[index], step, inside)
         updates = grads.copy()
         updates[index] = part
         return updates, {f"0.{LEAVES}": numbers, **after}
-
-
-def _rest_of(selectors: Sequence[Selector]) -> Selector:
-    return lambda path, shape: not any([where(path, shape) for where in selectors])
 
 
 @dataclass(frozen=True, init=False)
@@ -101,12 +94,13 @@ class Groups(Optimizer):
             raise TypeError("Groups: there is no group, expected Groups((selector, optimizer), ..., rest=optimizer)")
         if rest is not None:
             check_is_optimizer("Groups", rest)
-        self.__dict__.update(groups=groups, rest=rest)
+        object.__setattr__(self, "groups", groups)
+        object.__setattr__(self, "rest", rest)
 
     def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
         """The moments of each, for its leaves only."""
         made: dict[str, Any] = {}
-        for i, (rule, index, inside, numbers) in enumerate(_places_of(self, segments)):
+        for i, (rule, (index, inside, numbers)) in enumerate(_places_of(self, segments)):
             made[f"{i}.{LEAVES}"] = numbers
             made |= {f"{i}.{name}": v for name, v in rule.init_flat(params[index].copy(), inside).items()}
         return made
@@ -117,7 +111,7 @@ class Groups(Optimizer):
         """See the class."""
         delta = np.empty_like(grads)
         after: dict[str, Any] = {}
-        for i, (rule, index, inside, numbers) in enumerate(_places_of(self, segments)):
+        for i, (rule, (index, inside, numbers)) in enumerate(_places_of(self, segments)):
             prefix = f"{i}."
             own = {key[len(prefix) :]: v for key, v in slots.items() if key.startswith(prefix)}
             own.pop(LEAVES, None)
@@ -128,25 +122,21 @@ class Groups(Optimizer):
 
 
 @lru_cache(maxsize=256)
-def _places_of(spec: Groups, segments: Segments) -> list[tuple[Rule, Any, Segments, Ints]]:
-    """Each optimiser with where its leaves lie. ValueError where a group is empty or a leaf belongs to none."""
-    found: list[tuple[Rule, Any, Segments, Ints]] = []
-    before: list[Selector] = []
-    for where, opt in spec.groups:
-        earlier = tuple(before)
-
-        def chosen(path: str, shape: tuple[int, ...], where: Selector = where, earlier: Any = earlier) -> bool:
-            return where(path, shape) and not any([other(path, shape) for other in earlier])
-
-        found.append((opt, *_part_of(chosen, segments)))
-        before.append(where)
-    left = [path for path, _, _, shape in segments if not any([where(path, shape) for where in before])]
-    if spec.rest is None and left:
+def _places_of(spec: Groups, segments: Segments) -> list[tuple[Rule, _Part]]:
+    """Each optimiser with its leaves. ValueError where a group is empty or a leaf belongs to none."""
+    found: list[tuple[Rule, _Part]] = []
+    left = list(range(len(segments)))
+    for i, (where, opt) in enumerate(spec.groups):
+        chosen = chosen_of(where, segments, f"Groups: group {i}, ", left)
+        found.append((opt, _Part.of(chosen, segments)))
+        left = [leaf for leaf in left if leaf not in chosen]
+    if left and spec.rest is None:
         raise ValueError(
-            f"Groups: {left[0] or 'the root'} belongs to no group; give rest=optimizer, or rest=fnn.optim.Freeze() for no updates"
+            f"Groups: {segments[left[0]].path or 'the root'} belongs to no group; give rest=optimizer, or "
+            "rest=fnn.optim.Freeze() where it stays as it is"
         )
-    if spec.rest is not None and left:
-        found.append((spec.rest, *_part_of(_rest_of(before), segments)))
+    if left and spec.rest is not None:
+        found.append((spec.rest, _Part.of(left, segments)))
     return found
 
 

@@ -10,7 +10,9 @@ import numpy as np
 
 from fnn.arrays import Array1
 from fnn.functional.checks import check_number
-from fnn.optim.optimizer import Optimizer, Segments, Slots, check_hyper
+from fnn.optim.checks import check_hyper
+from fnn.optim.optimizer import Optimizer
+from fnn.optim.state import Segments, Slots
 
 Schedule: TypeAlias = Callable[[int], float]
 Rate: TypeAlias = float | Schedule

@@ -9,10 +9,12 @@ import numpy as np
 
 from fnn.arrays import Array1, Value
 from fnn.optim.adam import AdamW
+from fnn.optim.checks import check_count, check_hyper
 from fnn.optim.decay import AddDecayedWeights
 from fnn.optim.groups import Groups
 from fnn.optim.learning_rate import Rate, ScaleByLearningRate, check_rate
-from fnn.optim.optimizer import Composed, Optimizer, Segments, Slots, Transform, check_count, check_hyper, check_is_optimizer
+from fnn.optim.optimizer import Composed, Optimizer, Transform, check_is_optimizer
+from fnn.optim.state import Segments, Slots
 from fnn.tree import Selector, matrices
 
 # The quintic of Jordan et al. 2024: steep at 0, so that five steps bring singular values from 0.001 to near 1.

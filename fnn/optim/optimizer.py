@@ -12,114 +12,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any, Generic, TypeAlias, overload
+from typing import Any, overload
 
 import numpy as np
 
 from fnn.arrays import Array1, Value, describe, read_only
-from fnn.functional.checks import check_number
-from fnn.tree import Layout, Record, Segment, flatten, show
+from fnn.optim.state import OptState, Segments, Slots
+from fnn.tree import Layout, flatten, show
 from fnn.tree.structure import T as P
-
-# read-only for the checker; a dict for trees and pickle
-Slots: TypeAlias = Mapping[str, Array1]
-Segments: TypeAlias = tuple[Segment, ...]
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class OptState(Record, Generic[P]):
-    """State of an optimiser: `step`, the number of updates applied, and its moments, each a flat vector in `slots`;
-    `made_by` is the optimiser's class.
-
-    `moment(name)` is a moment as a tree like the parameters: "momentum" for Sgd; "mu" and "nu" for Adam.
-    """
-
-    step: int
-    slots: Slots
-    layout: Layout[P]
-    made_by: str
-
-    def moment(self, name: str, /) -> P:
-        """A moment as a tree of the parameters' type, read-only: "mu", or "1.mu" for that of part 1 where several have one.
-
-        The moments of one name that groups of leaves keep are one tree; leaves of groups that keep none are 0.
-
-        KeyError, with the names there are, for another name.
-        """
-        kept = {key: leaves for key in self.slots if (leaves := self._leaves_of(key)) is not None}
-        found = [key for key in kept if key == name or key.endswith(f".{name}")]
-        chosen = [leaf for key in found for leaf in kept[key]]
-        if not found or len(set(chosen)) < len(chosen):
-            shorts = {key: key.rpartition(".")[2] for key in kept}
-            there = {key if sum([other == short for other in shorts.values()]) > 1 else short for key, short in shorts.items()}
-            raise KeyError(
-                f"OptState.moment: {'several parts have a' if found else 'no'} moment {name!r}; "
-                f"this optimizer keeps {sorted(there) or 'none'}"
-            )
-        if len(chosen) == len(self.layout.segments) and len(found) == 1:
-            return self.layout.unpack(self.slots[found[0]])
-        vector = np.zeros(self.layout.size, self.layout.dtype)
-        for key in found:
-            start = 0
-            for leaf in kept[key]:
-                segment = self.layout.segments[leaf]
-                stop = start + segment.stop - segment.start
-                vector[segment.start : segment.stop] = self.slots[key][start:stop]
-                start = stop
-        return self.layout.unpack(read_only(vector))
-
-    def _leaves_of(self, key: str) -> list[int] | None:
-        """The numbers of the leaves whose moment this vector is, None for one that is no moment."""
-        if _is_rate(key) or self.slots[key].dtype != self.layout.dtype:
-            return None
-        leaves = list(range(len(self.layout.segments)))
-        at = key.find(".") + 1
-        while at:  # a group that this part is inside of says which of its leaves these are
-            if (inside := self.slots.get(f"{key[:at]}{LEAVES}")) is not None:
-                leaves = [leaves[i] for i in inside.tolist()]
-            at = key.find(".", at) + 1
-        segments = self.layout.segments
-        size = sum([segments[i].stop - segments[i].start for i in leaves])
-        return leaves if self.slots[key].shape == (size,) else None
-
-    @property
-    def learning_rates(self) -> dict[str, float]:
-        """The learning rates of the next update by the part of the optimiser that has them; "" for one without parts."""
-        # the shortest number that rounds to what is stored: 0.1 rather than 0.10000000149 in float32
-        return {key.rpartition(".")[0]: float(str(vector[0])) for key, vector in self.slots.items() if _is_rate(key)}
-
-    @property
-    def learning_rate(self) -> float:
-        """The learning rate of the next update. ValueError where the optimiser has none, or several that differ."""
-        rates = set(self.learning_rates.values())
-        if len(rates) != 1:
-            raise ValueError(
-                f"OptState.learning_rate: {self.made_by} has the rates {self.learning_rates}, not one; see learning_rates"
-                if rates
-                else f"OptState.learning_rate: {self.made_by} keeps none; one with blocks ends in optim.ScaleByLearningRate"
-            )
-        return rates.pop()
-
-    def scale_learning_rate(self, factor: float, /) -> OptState[P]:
-        """A state whose learning rates, from now on, are `factor` times those of the optimiser and its schedules.
-
-        Factors multiply: 0.5 twice is a quarter. ValueError where the optimiser keeps no learning rate.
-        """
-        check_hyper("OptState.scale_learning_rate", "the factor", factor, 0)
-        if not self.learning_rates:
-            raise ValueError(f"OptState.scale_learning_rate: {self.made_by} keeps no learning rate in its state")
-        slots = {key: read_only(vector * float(factor)) if _is_rate(key) else vector for key, vector in self.slots.items()}
-        return replace(self, slots=slots)
-
-
-# The name under which a rule for some of the leaves keeps their numbers, as integers.
-LEAVES = "leaves"
-
-
-def _is_rate(key: str) -> bool:
-    return key.rpartition(".")[2] == "learning_rate"
 
 
 class Rule(ABC):
@@ -347,8 +249,8 @@ def apply_flat(opt: Optimizer, grads: Array1, opt_state: OptState[P], params: Ar
         if error.args[:1] == () or error.args[0] in slots:
             raise
         raise ValueError(
-            f"{name}: the state has the moments {sorted(slots)} and no {error.args[0]!r}, so it was made with other options; "
-            "make a new one with optimizer.init(params)"
+            f"{name}: the state has the moments {sorted(set(slots) - {'learning_rate'})} and no {error.args[0]!r}, so it was "
+            "made with other options; make a new one with optimizer.init(params)"
         ) from error
     if not isinstance(made, tuple) or len(made) != 2:
         raise TypeError(f"{name}.update_flat: expected (delta, slots), got {show(made)}")
@@ -406,19 +308,3 @@ def check_is_optimizer(name: str, opt: object) -> None:
         )
     hint = f"make one with {opt.__name__}(...)" if isinstance(opt, type) else "expected an Optimizer, as fnn.Adam(1e-3)"
     raise TypeError(f"{name}: the optimizer is {opt!r}, {hint}")
-
-
-def check_count(name: str, what: str, value: object, low: int = 1) -> None:
-    """TypeError unless it is an int, ValueError unless it is at least `low`."""
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{name}: {what} is {value!r}, a {type(value).__name__}, expected an int")
-    if value < low:
-        raise ValueError(f"{name}: {what} is {value}, expected at least {low}")
-
-
-def check_hyper(name: str, what: str, value: float, low: float, high: float = float("inf")) -> None:
-    """ValueError unless low <= value < high, TypeError unless it is a number."""
-    check_number(name, what, value)
-    if not low <= value < high:
-        bound = f"in [{low}, {high})" if high != float("inf") else f"of at least {low}"
-        raise ValueError(f"{name}: {what} is {value}, expected a number {bound}")

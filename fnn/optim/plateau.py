@@ -6,7 +6,7 @@ from dataclasses import KW_ONLY, dataclass, replace
 from math import inf, isnan
 
 from fnn.functional.checks import check_number
-from fnn.optim.optimizer import check_count, check_hyper
+from fnn.optim.checks import check_count, check_hyper
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,9 @@ from dataclasses import KW_ONLY, dataclass
 import numpy as np
 
 from fnn.arrays import Array1, Value
-from fnn.optim.optimizer import AfterUpdate, Segments, Slots, check_hyper
+from fnn.optim.checks import check_hyper
+from fnn.optim.optimizer import AfterUpdate
+from fnn.optim.state import Segments, Slots
 from fnn.tree import Selector, matrices
 
 

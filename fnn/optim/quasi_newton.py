@@ -14,7 +14,7 @@ import numpy as np
 
 from fnn.arrays import Array1, Scalar, Value
 from fnn.autodiff.transforms import value_and_grad
-from fnn.optim.optimizer import check_count, check_hyper
+from fnn.optim.checks import check_count, check_hyper
 from fnn.tree import Layout, flatten
 from fnn.tree.structure import T as P
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from fnn.arrays import Array1
 from fnn.optim.learning_rate import Rate, check_rate, rate_at
-from fnn.optim.optimizer import Segments, Slots, Transform
+from fnn.optim.optimizer import Transform
+from fnn.optim.state import Segments, Slots
 
 
 @dataclass(frozen=True)
@@ -19,9 +18,7 @@ class Scale(Transform):
     `ScaleByLearningRate`, which turns the sign and which the state tells.
 
     >>> import fnn
-    >>> opt = fnn.optim.Scale(0.5) >> fnn.Sgd(1.0)
-    >>> fnn.update(opt, np.array([2.0]), opt.init(np.zeros(1)), np.zeros(1))[0]
-    array([-1.])
+    >>> opt = fnn.optim.Scale(lambda step: 1 / (1 + step)) >> fnn.Adam(0.1)
     """
 
     factor: Rate

@@ -11,8 +11,8 @@ from dataclasses import KW_ONLY, dataclass
 from itertools import pairwise
 from math import cos, pi
 
+from fnn.optim.checks import check_count, check_hyper
 from fnn.optim.learning_rate import Rate, check_rate, rate_at
-from fnn.optim.optimizer import check_count, check_hyper
 
 
 def _check(schedule: object, *, at_least_0: Sequence[str] = (), steps: Sequence[str] = ()) -> None:

@@ -7,8 +7,10 @@ from dataclasses import KW_ONLY, dataclass
 import numpy as np
 
 from fnn.arrays import Array1
+from fnn.optim.checks import check_hyper
 from fnn.optim.learning_rate import Rate, ScaleByLearningRate, check_rate
-from fnn.optim.optimizer import Composed, Optimizer, Segments, Slots, Transform, check_hyper
+from fnn.optim.optimizer import Composed, Optimizer, Transform
+from fnn.optim.state import Segments, Slots
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,11 @@ from dataclasses import KW_ONLY, dataclass
 import numpy as np
 
 from fnn.arrays import Array1
+from fnn.optim.checks import check_hyper
 from fnn.optim.decay import AddDecayedWeights
 from fnn.optim.learning_rate import Rate, ScaleByLearningRate, check_rate, rate_at
-from fnn.optim.optimizer import Composed, Optimizer, Segments, Slots, Transform, check_hyper
+from fnn.optim.optimizer import Composed, Optimizer, Transform
+from fnn.optim.state import Segments, Slots
 from fnn.tree import Selector, everything
 
 
@@ -61,6 +63,12 @@ class Lion(Composed):
 
     Every entry moves by the learning rate, so that one about ten times smaller than Adam's is right, and a decay ten times
     larger. `decay` chooses what decays. Source: Chen et al. 2023, program 1. The moment is "mu".
+
+    >>> import fnn
+    >>> opt = fnn.optim.Lion(0.1)
+    >>> params = np.array([1.0, 1.0])
+    >>> fnn.update(opt, np.array([0.5, -0.1]), opt.init(params), params)[0].round(4)
+    array([0.9, 1.1])
     """
 
     learning_rate: Rate = 1e-4

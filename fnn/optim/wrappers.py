@@ -8,18 +8,9 @@ from typing import Any
 import numpy as np
 
 from fnn.arrays import Array1
-from fnn.optim.optimizer import (
-    AfterUpdate,
-    Optimizer,
-    Segments,
-    Slots,
-    check_count,
-    check_hyper,
-    check_is_optimizer,
-    init_parts,
-    no_updates,
-    update_parts,
-)
+from fnn.optim.checks import check_count, check_hyper
+from fnn.optim.optimizer import AfterUpdate, Optimizer, check_is_optimizer, init_parts, no_updates, update_parts
+from fnn.optim.state import Segments, Slots
 
 
 def _inside(slots: Slots) -> dict[str, Any]:
@@ -83,7 +74,8 @@ class SkipNonFinite(Optimizer):
 
     def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
         """No step skipped so far, of all and in a row; and the moments of the optimiser."""
-        return {"skipped": np.zeros(2, np.int64), **init_parts((self.opt,), params, segments)}
+        skipped: Any = np.zeros(2, np.int64)
+        return {"skipped": skipped, **init_parts((self.opt,), params, segments)}
 
     def update_flat(
         self, grads: Array1, slots: Slots, params: Array1, step: int, segments: Segments, /

@@ -7,7 +7,8 @@ from typing import Generic, TypeVar
 
 from fnn.arrays import read_only
 from fnn.layers.layer import HasInit, init
-from fnn.optim.optimizer import Optimizer, OptState
+from fnn.optim.optimizer import Optimizer, check_is_optimizer
+from fnn.optim.state import OptState
 from fnn.random import Key, check_key
 from fnn.tree import PyTree, Record, flatten, freeze
 
@@ -37,6 +38,7 @@ def train_state(params: P, state: S, opt: Optimizer, key: Key, /) -> TrainState[
     Raises TypeError, with the path, where a parameter is not floating or their dtypes differ.
     """
     check_key("train_state", key)
+    check_is_optimizer("train_state", opt)
     opt_state = opt.init(params)
     layout = opt_state.layout
     vector = read_only(layout.pack(flatten(params)[0]))
@@ -52,6 +54,7 @@ def start(model: HasInit[P, S], opt: Optimizer, key: Key, /) -> TrainState[P, S]
     (DenseParams(weight=f32[2,3], bias=f32[3]), 0)
     """
     check_key("start", key)
+    check_is_optimizer("start", opt)
     for_params, for_training = key.split()
     params, state = init(model, for_params)
     return train_state(params, state, opt, for_training)

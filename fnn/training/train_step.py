@@ -11,7 +11,7 @@ from fnn.arrays import Array2, Scalar, Value
 from fnn.autodiff.transforms import detach, differentiate
 from fnn.layers.layer import Layer, check_layer, forward
 from fnn.mode import Mode, Train
-from fnn.optim.optimizer import Optimizer, apply_flat
+from fnn.optim.optimizer import Optimizer, apply_flat, check_is_optimizer
 from fnn.training.train_state import P, S, TrainState
 from fnn.tree import leaves as leaves_of
 from fnn.tree import show
@@ -67,8 +67,7 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
         raise TypeError(
             f"train_step: the loss is {loss!r}, expected a function; of a model write fnn.supervised(model, criterion)"
         )
-    if not isinstance(opt, Optimizer):
-        raise TypeError(f"train_step: the optimizer is {opt!r}, expected an Optimizer, as fnn.Adam(1e-3)")
+    check_is_optimizer("train_step", opt)
     # What the last step made: its parameters, their leaves and the vector they are views of. Only a cache: parameters
     # that come from elsewhere are packed anew. One name bound to one tuple, so that threads cannot see half of it.
     last: tuple[Any, list[Value], Value] = (object(), [], None)

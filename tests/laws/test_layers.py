@@ -80,6 +80,21 @@ def test_only_layers_that_draw_look_at_the_key(case: LayerCase, seed: int) -> No
     assert all(fnn.tree.equal(first, other) for other in others) != case.draws
 
 
+@every_layer
+def test_a_batch_without_rows_gives_a_batch_without_rows(case: LayerCase) -> None:
+    layer, params, state, x = made(case, 1)
+    none = fnn.tree.map(lambda leaf: leaf[:0], x)
+
+    def total(args: Any) -> Any:
+        y = layer.forward(args[0], state, args[1], fnn.EVAL)[0]
+        return sum([np.sum(leaf) for leaf in fnn.tree.leaves(y)])
+
+    y = layer.forward(params, state, none, fnn.EVAL)[0]
+    assert all(len(leaf) == 0 for leaf in fnn.tree.leaves(y))
+    if fnn.tree.size(params) and all(leaf.dtype.kind == "f" for leaf in fnn.tree.leaves(x)):
+        assert all(np.all(g == 0) for g in fnn.tree.leaves(fnn.grad(total)((params, none))))
+
+
 # Batch norm
 
 

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fnn
+from fnn import optim
 from fnn.testing import OPTIMIZER_LAWS, check_optimizer
 from tests.laws.optimizers import OPTIMIZERS, OptimizerCase
 
@@ -47,6 +48,123 @@ def test_converges_on_a_parabola(case: OptimizerCase) -> None:
         params, state = fnn.update(case.opt, (params - target) * np.array([1, 2, 3, 4, 5.0]), state, params)
     np.testing.assert_allclose(params, target, atol=case.within)
     assert state.step == 600
+
+
+@every_optimizer
+def test_converges_on_a_gentle_rosenbrock_function(case: OptimizerCase) -> None:
+    """(1 - x)^2 + 5 (y - x^2)^2, of curvature up to 5 near its valley: the rates are those for the parabola."""
+
+    def gradient(p: Any) -> Any:
+        return np.array([-2 * (1 - p[0]) - 20 * p[0] * (p[1] - p[0] ** 2), 10 * (p[1] - p[0] ** 2)]) / 10
+
+    params = np.array([-1.2, 1.0])
+    state = case.opt.init(params)
+    for _ in range(1500):
+        params, state = fnn.update(case.opt, gradient(params), state, params)
+    assert (1 - params[0]) ** 2 + 5 * (params[1] - params[0] ** 2) ** 2 < case.valley
+
+
+NAMED: list[fnn.Optimizer] = [
+    fnn.Sgd(1e-3, momentum=0.9),
+    fnn.Sgd(1e-3, momentum=0.9, nesterov=True),
+    fnn.Adam(0.05),
+    fnn.AdamW(0.05, weight_decay=1e-5),
+    optim.Adamax(0.05),
+    optim.AMSGrad(0.1),
+    optim.NAdam(0.02),
+    optim.RAdam(0.05),
+    optim.AdaBelief(0.05),
+    optim.RMSprop(optim.Cosine(0.01, steps=4000)),
+    optim.Adagrad(0.5),
+    optim.Adadelta(20.0),
+    optim.Lion(optim.Cosine(0.01, steps=4000)),
+    optim.Rprop(0.01),
+]
+
+
+@pytest.mark.parametrize("opt", NAMED, ids=lambda opt: type(opt).__name__)
+def test_named_optimizers_find_the_minimum_of_rosenbrocks_function(opt: fnn.Optimizer) -> None:
+    params = np.array([-1.2, 1.0])
+    state = opt.init(params)
+    for _ in range(4000):
+        x, y = params
+        grads = np.array([-2 * (1 - x) - 400 * x * (y - x * x), 200 * (y - x * x)])
+        params, state = fnn.update(opt, grads, state, params)
+    x, y = params
+    assert (1 - x) ** 2 + 100 * (y - x * x) ** 2 < 1e-3
+
+
+@every_optimizer
+def test_trains_a_small_net(case: OptimizerCase) -> None:
+    x = np.linspace(-2, 2, 24, dtype=np.float32)[:, None]
+    model = fnn.Dense(1, 8) >> fnn.tanh >> fnn.Dense(8, 1)
+    step = fnn.train_step(fnn.supervised(model, fnn.mse), case.opt)
+    losses = fnn.repeat(300, step, fnn.start(model, case.opt, fnn.key(0)), x, np.sin(x))[1]
+    assert losses[-1] < 0.15 * losses[0]
+
+
+@every_optimizer
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_pickled_run_goes_on_with_the_same_bits_and_the_state_keeps_its_shapes(case: OptimizerCase, dtype: Any) -> None:
+    straight = stopped = net(0, dtype)
+    state = kept = case.opt.init(straight)
+    opt, shapes = case.opt, fnn.tree.show(kept.slots)
+    for i in range(9):
+        grads = net(i + 1, dtype)
+        straight, state = fnn.update(case.opt, grads, state, straight)
+        stopped, kept = fnn.update(opt, grads, kept, stopped)
+        opt, kept, stopped = pickle.loads(pickle.dumps((opt, kept, stopped)))
+        assert fnn.tree.show(kept.slots) == shapes
+    assert [leaf.tobytes() for leaf in fnn.tree.leaves((straight, state))] == [
+        leaf.tobytes() for leaf in fnn.tree.leaves((stopped, kept))
+    ]
+
+
+def with_rate(case: OptimizerCase, rate: Any) -> fnn.Optimizer | None:
+    """The optimiser with another learning rate, where it is a named one."""
+    fields = getattr(case.opt, "__dataclass_fields__", {})
+    return replace(case.opt, learning_rate=rate) if "learning_rate" in fields else None  # type: ignore[call-arg]
+
+
+named = [case for case in OPTIMIZERS if with_rate(case, 0.1)]
+
+
+@pytest.mark.parametrize("case", named, ids=lambda case: case.name)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_schedule_is_the_learning_rate_of_each_step(case: OptimizerCase, dtype: Any) -> None:
+    """A schedule takes the steps that an optimiser with its value would take; what is scaled is scaled."""
+    schedule = optim.WarmUp(2, then=optim.ExponentialDecay(0.25, steps=1, factor=0.5), start=0.125)
+    opt: Any = with_rate(case, schedule)
+    params = net(0, dtype)
+    state = opt.init(params)
+    for step in range(5):
+        assert state.learning_rate == schedule(step)
+        fixed: Any = with_rate(case, schedule(0))
+        # the same moments, and a rate that is a constant
+        same = fixed.init(params)
+        same = replace(same, step=state.step, slots={**state.slots, **{k: same.slots[k] for k in same.slots if "rate" in k}})
+        same = same.scale_learning_rate(schedule(step) / schedule(0))
+        expected = fnn.update(fixed, net(step + 1, dtype), same, params)[0]
+        params, state = fnn.update(opt, net(step + 1, dtype), state, params)
+        for p, q in zip(fnn.tree.leaves(params), fnn.tree.leaves(expected), strict=True):
+            np.testing.assert_allclose(p, q, rtol=1e-6 if dtype == np.float32 else 1e-14)
+
+
+@every_optimizer
+def test_the_learning_rate_is_read_and_scaled(case: OptimizerCase) -> None:
+    params, grads = net(0), net(1)
+    state = case.opt.init(params)
+    before = state.learning_rate
+    half = state.scale_learning_rate(0.5)
+    assert half.learning_rate == before / 2
+    assert half.scale_learning_rate(2.0).learning_rate == before
+    assert state.learning_rate == before
+    stopped, p = state.scale_learning_rate(0.0), params
+    for _ in range(4):
+        p, stopped = fnn.update(case.opt, grads, stopped, p)
+        assert stopped.learning_rate == 0
+    if case.name not in ("proximal L1",):
+        assert fnn.tree.equal(p, params)
 
 
 @every_optimizer

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.random import Generator
 
 import fnn
-from fnn.functional import cross_entropy, linear, losses, norms
+from fnn.functional import activations, cross_entropy, linear, losses, norms
 from tests.laws.families.case import KernelCase, LayerCase
 from tests.laws.operations.case import away_from_zero, distinct
 
@@ -74,6 +74,7 @@ def _affine(rng: Generator) -> tuple[Any, Any, Any]:
 
 
 KERNELS: list[KernelCase] = [
+    KernelCase("gelu", activations._gelu_tanh, lambda rng: (rng.normal(size=(3, 4)) * 3,)),
     KernelCase("squares", losses._squares, _pair_of_rows, {"factor": 0.5}),
     KernelCase("absolutes", losses._absolutes, _pair_of_rows),
     KernelCase("huber", losses._huber, _pair_of_rows, {"delta": 0.7}),

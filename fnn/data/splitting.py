@@ -1,0 +1,120 @@
+"""Splitting data by key: into parts, and into folds for cross-validation. Disjoint, and nothing is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar, overload
+
+import numpy as np
+
+from fnn.arrays import Int1, read_only
+from fnn.data.ordering import Labels, check_count, check_order, deal, find_order
+from fnn.data.rows import D, Reader, Rows
+from fnn.functional.checks import check_number
+from fnn.random import Key
+
+B = TypeVar("B")
+Pair = tuple[float, float]
+Triple = tuple[float, float, float]
+
+
+@overload
+def split(data: int, fractions: Pair, key: Key | None, *, stratify: Labels | None = None) -> tuple[Int1, Int1]: ...
+@overload
+def split(data: int, fractions: Triple, key: Key | None, *, stratify: Labels | None = None) -> tuple[Int1, Int1, Int1]: ...
+@overload
+def split(
+    data: int, fractions: Sequence[float], key: Key | None, *, stratify: Labels | None = None
+) -> tuple[Int1, ...]: ...
+@overload
+def split(data: D, fractions: Pair, key: Key | None, *, stratify: Labels | None = None) -> tuple[D, D]: ...
+@overload
+def split(data: D, fractions: Triple, key: Key | None, *, stratify: Labels | None = None) -> tuple[D, D, D]: ...
+@overload
+def split(data: D, fractions: Sequence[float], key: Key | None, *, stratify: Labels | None = None) -> tuple[D, ...]: ...
+@overload
+def split(data: Rows[B], fractions: Pair, key: Key | None, *, stratify: Labels | None = None) -> tuple[B, B]: ...
+@overload
+def split(data: Rows[B], fractions: Triple, key: Key | None, *, stratify: Labels | None = None) -> tuple[B, B, B]: ...
+@overload
+def split(
+    data: Rows[B], fractions: Sequence[float], key: Key | None, *, stratify: Labels | None = None
+) -> tuple[B, ...]: ...
+def split(data: Any, fractions: Sequence[float], key: Key | None, *, stratify: Labels | None = None) -> tuple[Any, ...]:
+    """The data in parts of these fractions of its rows, drawn by key; without a key (None) the first rows, the next, ...
+
+    Every row is in one part, rows keep their order in each, and sizes differ by less than 1 from the fraction. With
+    `stratify`, a label for every row, each part has its share of each label, to less than 2 rows.
+
+    A number of rows in place of data gives the numbers of the rows in each part, which `fnn.data.Subset` reads without
+    copying them into memory.
+
+    Raises ValueError unless the fractions add up to 1.
+
+    >>> import fnn
+    >>> train, validation, test = split(np.arange(10), (0.6, 0.2, 0.2), fnn.key(0))
+    >>> train, validation, test
+    (array([0, 1, 2, 3, 5, 8]), array([4, 7]), array([6, 9]))
+    """
+    reader = None if _is_count(data) else Reader[Any]("split", data)
+    n = data if reader is None else len(reader)
+    for fraction in fractions:
+        check_number("split", "a fraction", fraction)
+    if not fractions or min(fractions) < 0 or not abs(sum(fractions) - 1) < 1e-6:
+        raise ValueError(f"split: the fractions are {tuple(fractions)}, expected numbers of at least 0 that add up to 1")
+    sums = np.cumsum(np.asarray(fractions, np.float64))
+    ends = [*np.rint(sums[:-1] * n).astype(int).tolist(), n]
+    parts = _parts("split", n, ends, key, stratify)
+    return tuple(parts) if reader is None else tuple([reader.rows(rows) for rows in parts])
+
+
+@overload
+def k_fold(data: int, k: int, key: Key | None, *, stratify: Labels | None = None) -> Iterator[tuple[Int1, Int1]]: ...
+@overload
+def k_fold(data: D, k: int, key: Key | None, *, stratify: Labels | None = None) -> Iterator[tuple[D, D]]: ...
+@overload
+def k_fold(data: Rows[B], k: int, key: Key | None, *, stratify: Labels | None = None) -> Iterator[tuple[B, B]]: ...
+def k_fold(data: Any, k: int, key: Key | None, *, stratify: Labels | None = None) -> Iterator[tuple[Any, Any]]:
+    """k pairs (train, validation) of the data for cross-validation: every row is in one of the k validation parts.
+
+    Validation parts differ by at most 1 row in size. Key, stratify, and a number of rows in place of data: as for `split`.
+
+    Raises ValueError unless 2 <= k <= rows.
+
+    >>> import fnn
+    >>> for train, validation in k_fold(5, 2, fnn.key(0)):
+    ...     print(train, validation)
+    [1 4] [0 2 3]
+    [0 2 3] [1 4]
+    """
+    reader = None if _is_count(data) else Reader[Any]("k_fold", data)
+    n = data if reader is None else len(reader)
+    check_count("k_fold", "k", k, 2)
+    if k > n:
+        raise ValueError(f"k_fold: k is {k}, but there are {n} rows; every fold needs one")
+    sizes = [n // k + (i < n % k) for i in range(k)]
+    parts = _parts("k_fold", n, np.cumsum(sizes).tolist(), key, stratify)
+    return _folds(n, parts, reader)
+
+
+def _folds(n: int, parts: list[Int1], reader: Reader[Any] | None) -> Iterator[tuple[Any, Any]]:
+    for part in parts:
+        rest = np.ones(n, bool)
+        rest[part] = False
+        pair = read_only(np.flatnonzero(rest)), part
+        yield pair if reader is None else (reader.rows(pair[0]), reader.rows(pair[1]))
+
+
+def _is_count(data: object) -> bool:
+    if isinstance(data, (int, np.integer)):
+        check_count("split", "the number of rows", data, 0)
+        return True
+    return False
+
+
+def _parts(name: str, n: int, ends: list[int], key: Key | None, stratify: Any) -> list[Int1]:
+    """The rows of each part, ascending."""
+    check_order(name, n, 1, key, 0, None, stratify)
+    rows = find_order(n, 1, key, 0, None, None).astype(np.int64)
+    parts = np.split(rows, ends[:-1]) if stratify is None else deal(rows, stratify, ends, None)
+    return [read_only(np.sort(part)) for part in parts]
