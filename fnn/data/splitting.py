@@ -77,7 +77,8 @@ def k_fold(data: Rows[B], k: int, key: Key | None, *, stratify: Labels | None = 
 def k_fold(data: Any, k: int, key: Key | None, *, stratify: Labels | None = None) -> Iterator[tuple[Any, Any]]:
     """k pairs (train, validation) of the data for cross-validation: every row is in one of the k validation parts.
 
-    Validation parts differ by at most 1 row in size. Key, stratify, and a number of rows in place of data: as for `split`.
+    Validation parts differ by at most 1 row in size, and with `stratify` in their rows of each label too. Without a key
+    (None) row i is in part i modulo k. A number of rows in place of data: as for `split`.
 
     Raises ValueError unless 2 <= k <= rows.
 
@@ -92,9 +93,11 @@ def k_fold(data: Any, k: int, key: Key | None, *, stratify: Labels | None = None
     check_count("k_fold", "k", k, 2)
     if k > n:
         raise ValueError(f"k_fold: k is {k}, but there are {n} rows; every fold needs one")
-    sizes = [n // k + (i < n % k) for i in range(k)]
-    parts = _parts("k_fold", n, np.cumsum(sizes).tolist(), key, stratify)
-    return _folds(n, parts, reader)
+    check_order("k_fold", n, 1, key, 0, None, stratify)
+    rows = find_order(n, 1, key, 0, None, None)
+    if stratify is not None:  # one label after the other, and then dealt out in turn
+        rows = rows[np.argsort(np.unique(np.asarray(stratify), return_inverse=True)[1][rows], kind="stable")]
+    return _folds(n, [_ascending(rows[i::k]) for i in range(k)], reader)
 
 
 def _folds(n: int, parts: list[Int1], reader: Reader[Any] | None) -> Iterator[tuple[Any, Any]]:
@@ -115,6 +118,10 @@ def _is_count(data: object) -> bool:
 def _parts(name: str, n: int, ends: list[int], key: Key | None, stratify: Any) -> list[Int1]:
     """The rows of each part, ascending."""
     check_order(name, n, 1, key, 0, None, stratify)
-    rows = find_order(n, 1, key, 0, None, None).astype(np.int64)
+    rows = find_order(n, 1, key, 0, None, None)
     parts = np.split(rows, ends[:-1]) if stratify is None else deal(rows, stratify, ends, None)
-    return [read_only(np.sort(part)) for part in parts]
+    return [_ascending(part) for part in parts]
+
+
+def _ascending(rows: Int1) -> Int1:
+    return read_only(np.sort(rows).astype(np.int64))  # type: ignore[no-any-return]  # a Value is untyped

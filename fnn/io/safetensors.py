@@ -161,6 +161,7 @@ def _checksum_of(contents: Contents) -> bytes | None:
 def _array_of(name: str, entry: Entry, flat: Any) -> Any:
     if entry.dtype.kind == "b" and flat.size and flat.max() > 1:
         raise BadFileError(f"{name!r} is BOOL, but one of its bytes is {flat.max()}, neither 0 nor 1")
+    read_only(flat)
     try:
         array = flat.view(entry.dtype).reshape(entry.shape)
     except (ValueError, OverflowError) as error:  # an empty array whose other sizes are more than NumPy can count

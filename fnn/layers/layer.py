@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from inspect import Parameter, signature
 from typing import Any, Generic, Protocol, TypeVar, TypeVarTuple, overload
 
-from fnn.arrays import Array, Array2
+from fnn.arrays import Array, Array2, Array3
 from fnn.autodiff.transforms import watch
 from fnn.mode import EVAL, Mode, check_mode
 from fnn.random import Key, check_key
@@ -129,7 +129,8 @@ class Composable:
 
 
 class ComposableRows:
-    """`>>` for layers that take [batch, n] or [batch, time, n]: at the start of a chain they take [batch, n]."""
+    """`>>` for layers that take [batch, n] or [batch, time, n]: at the start of a chain they take [batch, n], but where the
+    second part asks for [batch, time, n]."""
 
     @overload
     def __rshift__(
@@ -139,6 +140,14 @@ class ComposableRows:
     def __rshift__(
         self: Layer[Array2, Array2, P1, S1], other: Callable[[Array2], Out], /
     ) -> Chain[Array2, Out, tuple[P1, None], tuple[S1, None]]: ...
+    @overload
+    def __rshift__(
+        self: Layer[Array3, Array3, P1, S1], other: Layer[Array3, Out, P2, S2], /
+    ) -> Chain[Array3, Out, tuple[P1, P2], tuple[S1, S2]]: ...
+    @overload
+    def __rshift__(
+        self: Layer[Array3, Array3, P1, S1], other: Callable[[Array3], Out], /
+    ) -> Chain[Array3, Out, tuple[P1, None], tuple[S1, None]]: ...
     def __rshift__(self: Any, other: Any, /) -> Any:
         """self, then other: a layer, or a plain function of one array."""
         return join(self, other)

@@ -44,7 +44,7 @@ class Metric(ABC, Generic[State, Prediction_contra, Target_contra, Value_co]):
     ...             raise ValueError("MaxError: a largest value has no weights")
     ...         return np.max(np.abs(prediction - target), initial=0)
     ...     def merge(self, a: fnn.Scalar, b: fnn.Scalar, /) -> fnn.Scalar:
-    ...         return np.maximum(a, b)
+    ...         return a if a > b else b
     ...     def compute(self, state: fnn.Scalar, /) -> float:
     ...         return float(state)
     >>> metric = MaxError()

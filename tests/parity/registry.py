@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from tests.parity import attention, convolution, core, embedding, norms, pooling, recurrence, resize
+from tests.parity import attention, convolution, core, embedding, losses, norms, pooling, recurrence, resize
 from tests.parity.case import ParityCase
 
 FAMILIES: dict[str, list[ParityCase]] = {
     "core": core.CASES,
+    "losses": losses.CASES,
     "attention": attention.CASES,
     "recurrence": recurrence.CASES,
     "convolution": convolution.CASES,

@@ -27,8 +27,6 @@ fnn.Embedding(10, 6, weight_init=0.02)  # mypy: [arg-type]  pyright: [reportArgu
 fnn.LearnedPositions(6)  # mypy: [call-arg]  pyright: [reportCallIssue]
 print(fnn.Dense(3, 4) >> fnn.Embedding(10, 6))  # mypy: [operator]  pyright: [reportOperatorIssue]
 print(fnn.Embedding(10, 6) >> fnn.Embedding(10, 6))  # mypy: [operator]  pyright: [reportOperatorIssue]
-print(fnn.Dense(3, 6) >> fnn.LearnedPositions(8, 6))  # mypy: [operator]  pyright: [reportOperatorIssue]
-print(fnn.Dense(3, 6) >> fnn.SinusoidalPositions(6))  # mypy: [operator]  pyright: [reportOperatorIssue]
 
 
 def ranks(ids: fnn.Int1, queries: fnn.Array4, keys: fnn.Array3) -> None:

@@ -11,29 +11,34 @@ labels = np.zeros(3, np.int64)
 logits = np.ones((3, 2), np.float32)
 x = np.ones(3)
 
-metrics.LogLoss()(labels, labels)
-metrics.LogLoss()(logits, x)
-metrics.Accuracy()(logits, x)
-metrics.MSE()(x, labels)
-metrics.RocAuc()(x, labels, np.ones(3))
-metrics.RocAuc()(x, labels, weights=[1.0, 1.0, 1.0])
-metrics.Precision(3, average="mean")
-metrics.Precision(3, "macro")
-metrics.FBeta(3, 2.0)
-metrics.TopK()
-metrics.Accuracy().k = 2
-metrics.R2().compute(metrics.MAE().init())
-metrics.RocAuc().merge(metrics.RocAuc().init(), metrics.LogLoss().init())
-metrics.OneVsRest(metrics.MSE(), 3)
-metrics.Several(accuracy=metrics.Accuracy)
-metrics.Several(accuracy=metrics.Accuracy(), error=metrics.MSE())(logits, labels)
-matrix: float = metrics.ConfusionMatrix(3)(logits, labels)
-value: dict[str, fnn.Array2] = metrics.Several(accuracy=metrics.Accuracy())(logits, labels)
+metrics.LogLoss()(labels, labels)  # mypy: [arg-type]  pyright: [reportArgumentType]
+metrics.LogLoss()(logits, x)  # mypy: [arg-type]  pyright: [reportArgumentType]
+metrics.Accuracy()(logits, x)  # mypy: [arg-type]  pyright: [reportArgumentType]
+metrics.MSE()(x, labels)  # mypy: [arg-type]  pyright: [reportArgumentType]
+metrics.RocAuc()(x, labels, np.ones(3))  # mypy: [call-arg]  pyright: [reportCallIssue]
+metrics.RocAuc()(x, labels, weights=[1.0, 1.0, 1.0])  # mypy: [arg-type]  pyright: [reportArgumentType]
+metrics.Precision(3, average="mean")  # mypy: [arg-type]  pyright: [reportArgumentType]
+metrics.Precision(3, "macro")  # mypy: [call-arg]  pyright: [reportCallIssue]
+metrics.TopK()  # mypy: [call-arg]  pyright: [reportCallIssue]
+metrics.Accuracy().k = 2  # mypy: [attr-defined]  pyright: [reportAttributeAccessIssue]
+metrics.R2().compute(metrics.MAE().init())  # mypy: [arg-type]  pyright: [reportArgumentType]
+metrics.RocAuc().merge(metrics.RocAuc().init(), metrics.LogLoss().init())  # mypy: [arg-type]  pyright: [reportArgumentType]
+metrics.OneVsRest(metrics.MSE(), 3)  # mypy: [arg-type]  pyright: [reportArgumentType]
+metrics.Several(accuracy=metrics.Accuracy)  # mypy: [arg-type]  pyright: [reportArgumentType]
+metrics.Several(accuracy=metrics.Accuracy(), error=metrics.MSE())(
+    logits, labels
+)  # mypy: [arg-type]  pyright: [reportArgumentType]
+matrix: float = metrics.ConfusionMatrix(3)(logits, labels)  # mypy: [assignment]  pyright: [reportAssignmentType]
+value: dict[str, fnn.Array2] = metrics.Several(accuracy=metrics.Accuracy())(
+    logits, labels
+)  # mypy: [assignment]  pyright: [reportAssignmentType]
 
 
 @dataclass(frozen=True)
 class Bias(metrics.Average[fnn.Array, fnn.Array]):
-    def values(self, prediction: fnn.Array, target: fnn.Array, /) -> float:
+    def values(
+        self, prediction: fnn.Array, target: fnn.Array, /
+    ) -> float:  # mypy: [override]  pyright: [reportIncompatibleMethodOverride]
         return float(np.mean(prediction - target))
 
 
@@ -42,4 +47,4 @@ class Unfinished(metrics.Average[fnn.Array, fnn.Array]):
     bound: float
 
 
-Unfinished(1.0)
+Unfinished(1.0)  # mypy: [abstract]  pyright: [reportAbstractUsage]

@@ -21,7 +21,6 @@ def forward(p: fnn.DenseParams, time: fnn.Array3, images: fnn.Array4) -> None:
 right = fnn.MaxPool2d(2) >> fnn.Upsample2d(2) >> fnn.global_max_pool >> fnn.Dense(3, 2)
 print(fnn.MaxPool2d(2) >> fnn.Dense(3, 2))  # mypy: [operator]  pyright: [reportOperatorIssue]
 print(fnn.MaxPool2d(2) >> fnn.MaxPool1d(2))  # mypy: [operator]  pyright: [reportOperatorIssue]
-print(fnn.Dense(3, 2) >> fnn.AvgPool1d(2))  # mypy: [operator]  pyright: [reportOperatorIssue]
 print(fnn.MaxPool2d(2) >> fnn.last_step)  # mypy: [operator]  pyright: [reportOperatorIssue]
 print(fnn.MaxPool2d(2) >> fnn.flatten >> fnn.flatten >> fnn.Upsample1d(2))  # mypy: [operator]  pyright: [reportOperatorIssue]
 print(fnn.MaxPool2d(2, 2))  # mypy: [call-arg]  pyright: [reportCallIssue]

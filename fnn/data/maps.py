@@ -1,0 +1,64 @@
+"""Arrays in files, mapped into memory: what is larger than memory is read where it is needed."""
+
+from __future__ import annotations
+
+import os
+import struct
+import zipfile
+from typing import IO, Any
+
+import numpy as np
+
+
+def map_npy(path: str | os.PathLike[str], /) -> np.ndarray[Any, np.dtype[Any]]:
+    """The array of an .npy file, as `np.save` writes it, mapped read-only: nothing is read yet.
+
+    Raises ValueError where the file is not such a file, or is shorter than its header says.
+    """
+    with open(path, "rb") as file:
+        return _map("map_npy", path, file, os.fstat(file.fileno()).st_size)
+
+
+def map_npz(path: str | os.PathLike[str], /) -> dict[str, np.ndarray[Any, np.dtype[Any]]]:
+    """The arrays of an .npz file, as `np.savez` writes it, mapped read-only: nothing is read yet.
+
+    Raises ValueError where the file is not such a file, is damaged, or is compressed (`np.savez_compressed`), which cannot
+    be mapped.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive, open(path, "rb") as file:
+            return {entry.filename.removesuffix(".npy"): _map_entry(path, file, entry) for entry in archive.infolist()}
+    except (zipfile.BadZipFile, struct.error, NotImplementedError) as error:
+        raise ValueError(f"map_npz: {os.fspath(path)} is not an .npz file, or damaged: {error}") from error
+
+
+def _map_entry(path: str | os.PathLike[str], file: IO[bytes], entry: zipfile.ZipInfo) -> np.ndarray[Any, np.dtype[Any]]:
+    name = os.fspath(path)
+    if entry.compress_type != zipfile.ZIP_STORED:
+        raise ValueError(f"map_npz: {entry.filename} in {name} is compressed and cannot be mapped; write it with np.savez")
+    # The entry's local header of 30 bytes ends with the lengths of the name and the extra field that follow.
+    file.seek(entry.header_offset)
+    header = file.read(30)
+    if header[:4] != b"PK\x03\x04":
+        raise ValueError(f"map_npz: {name} is damaged: no entry begins at byte {entry.header_offset}, for {entry.filename}")
+    begin = entry.header_offset + 30 + sum(struct.unpack("<HH", header[26:30]))
+    file.seek(begin)
+    return _map("map_npz", path, file, begin + entry.file_size)
+
+
+def _map(name: str, path: str | os.PathLike[str], file: IO[bytes], end: int) -> np.ndarray[Any, np.dtype[Any]]:
+    """The array whose header begins where the file stands, and which ends at `end`."""
+    try:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, fortran, dtype = read(file)
+    except ValueError as error:
+        raise ValueError(f"{name}: {os.fspath(path)} has no header of an .npy array: {error}") from error
+    if dtype.hasobject:
+        raise ValueError(f"{name}: {os.fspath(path)} holds Python objects, which cannot be mapped and are not safe to read")
+    need, have = dtype.itemsize * int(np.prod([*shape, 1], dtype=object)), end - file.tell()
+    if need > have or end > os.fstat(file.fileno()).st_size:
+        raise ValueError(f"{name}: {os.fspath(path)} is too short: an array {dtype}{list(shape)} takes {need} bytes of {have}")
+    if need == 0:
+        return np.empty(shape, dtype)
+    return np.memmap(path, dtype, "r", file.tell(), shape, "F" if fortran else "C")
