@@ -108,19 +108,25 @@ from fnn.optim.state import Segments as Segments
 from fnn.optim.state import Slots as Slots
 from fnn.random import Key as Key
 from fnn.random import key as key
+from fnn.training.predict import predict as predict
 from fnn.training.train_state import TrainState as TrainState
 from fnn.training.train_state import start as start
 from fnn.training.train_state import train_state as train_state
-from fnn.training.train_step import predict as predict
 from fnn.training.train_step import repeat as repeat
 from fnn.training.train_step import supervised as supervised
 from fnn.training.train_step import train_step as train_step
 
 if TYPE_CHECKING:  # what loads on first use, for checkers; the same names stand in _LATER
+    from fnn import data as data
     from fnn import datasets as datasets
+    from fnn import io as io
     from fnn import losses as losses
     from fnn import metrics as metrics
     from fnn import testing as testing
+    from fnn.data.batching import batches as batches
+    from fnn.data.csv_table import read_csv as read_csv
+    from fnn.data.prefetching import prefetch as prefetch
+    from fnn.data.scaling import Normalizer as Normalizer
     from fnn.functional.attention import AttentionParams as AttentionParams
     from fnn.functional.attention import KVCache as KVCache
     from fnn.functional.attention import attention as attention
@@ -181,6 +187,8 @@ if TYPE_CHECKING:  # what loads on first use, for checkers; the same names stand
     from fnn.functional.transposed_convolution import conv_transpose2d as conv_transpose2d
     from fnn.functional.transposed_convolution import conv_transpose3d as conv_transpose3d
     from fnn.functional.windows import Padding as Padding
+    from fnn.io.files import load as load
+    from fnn.io.files import save as save
     from fnn.layers.attention import Attention as Attention
     from fnn.layers.attention import CrossAttention as CrossAttention
     from fnn.layers.convolution import Conv1d as Conv1d
@@ -194,7 +202,9 @@ if TYPE_CHECKING:  # what loads on first use, for checkers; the same names stand
     from fnn.layers.norms import InstanceNorm as InstanceNorm
     from fnn.layers.norms import LayerNorm as LayerNorm
     from fnn.layers.norms import RMSNorm as RMSNorm
+    from fnn.layers.over_time import OverTime as OverTime
     from fnn.layers.over_time import over_time as over_time
+    from fnn.layers.parallel import Parallel as Parallel
     from fnn.layers.parallel import parallel as parallel
     from fnn.layers.pooling import AvgPool1d as AvgPool1d
     from fnn.layers.pooling import AvgPool2d as AvgPool2d
@@ -213,10 +223,14 @@ if TYPE_CHECKING:  # what loads on first use, for checkers; the same names stand
     from fnn.layers.resize import Upsample1d as Upsample1d
     from fnn.layers.resize import Upsample2d as Upsample2d
     from fnn.layers.resize import Upsample3d as Upsample3d
+    from fnn.layers.sharing import Tied as Tied
+    from fnn.layers.sharing import Frozen as Frozen
     from fnn.layers.sharing import frozen as frozen
     from fnn.layers.sharing import tied as tied
     from fnn.layers.summary import Summary as Summary
     from fnn.layers.summary import summary as summary
+    from fnn.layers.transformer import PreNormParams as PreNormParams
+    from fnn.layers.transformer import PostNormParams as PostNormParams
     from fnn.layers.transformer import DecoderBlock as DecoderBlock
     from fnn.layers.transformer import DecoderParams as DecoderParams
     from fnn.layers.transformer import encoder_block as encoder_block
@@ -224,21 +238,37 @@ if TYPE_CHECKING:  # what loads on first use, for checkers; the same names stand
     from fnn.layers.transposed_convolution import ConvTranspose2d as ConvTranspose2d
     from fnn.layers.transposed_convolution import ConvTranspose3d as ConvTranspose3d
     from fnn.optim.clipping import ClipByGlobalNorm as ClipByGlobalNorm
+    from fnn.training.evaluate import evaluate as evaluate
+    from fnn.training.fit import fit as fit
+    from fnn.training.progress import Progress as Progress
+    from fnn.training.records import FitRecord as FitRecord
+    from fnn.training.stopping import EarlyStopping as EarlyStopping
+    from fnn.training.stopping import KeepBest as KeepBest
+    from fnn.training.stopping import StopOnNan as StopOnNan
 
 __version__ = "0.1.0"
 
 # What a small net does without: loaded when it is first named, so that `import fnn` stays quick.
 _LATER: dict[str, str] = {
+    "data.batching": "batches",
+    "data.csv_table": "read_csv",
+    "data.prefetching": "prefetch",
+    "data.scaling": "Normalizer",
     "functional.penalties": "elastic_net l1 l2",
     "optim.clipping": "ClipByGlobalNorm",
+    "training.evaluate": "evaluate",
+    "training.fit": "fit",
+    "training.progress": "Progress",
+    "training.records": "FitRecord",
+    "training.stopping": "EarlyStopping KeepBest StopOnNan",
     "functional.convolution": "ConvParams KernelParams conv1d conv2d conv3d",
     "functional.transposed_convolution": "conv_transpose1d conv_transpose2d conv_transpose3d",
     "functional.windows": "Padding",
     "layers.convolution": "Conv1d Conv2d Conv3d",
     "layers.transposed_convolution": "ConvTranspose1d ConvTranspose2d ConvTranspose3d",
-    "layers.over_time": "over_time",
-    "layers.parallel": "parallel",
-    "layers.sharing": "frozen tied",
+    "layers.over_time": "OverTime over_time",
+    "layers.parallel": "Parallel parallel",
+    "layers.sharing": "Tied Frozen frozen tied",
     "layers.summary": "Summary summary",
     "functional.cross_entropy": "cross_entropy_per_example",
     "functional.nll": "nll nll_per_example",
@@ -263,6 +293,7 @@ _LATER: dict[str, str] = {
     "functional.attention": "AttentionParams KVCache attention cached_attention",
     "functional.dot_product_attention": "dot_product_attention padding_mask",
     "layers.attention": "Attention CrossAttention",
-    "layers.transformer": "DecoderBlock DecoderParams encoder_block",
+    "layers.transformer": "PreNormParams PostNormParams DecoderBlock DecoderParams encoder_block",
+    "io.files": "load save",
 }
-__getattr__, __dir__ = attach("fnn", _LATER, ("datasets", "losses", "metrics", "testing"), globals())
+__getattr__, __dir__ = attach("fnn", _LATER, ("data", "datasets", "io", "losses", "metrics", "testing"), globals())

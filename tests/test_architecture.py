@@ -27,7 +27,9 @@ FLOORS = {
     "losses": 4,
     "metrics": 4,
     "optim": 5,
+    "data": 6,
     "training": 6,
+    "io": 6,
     "datasets": 7,
     "testing": 8,
 }
@@ -90,6 +92,6 @@ def test_the_version_is_that_of_the_package() -> None:
 
 
 def test_public_names_have_docstrings() -> None:
-    for item, name in [(getattr(room, name), name) for room in (fnn, fnn.losses, fnn.optim) for name in dir(room)]:
+    for item, name in [(getattr(room, name), name) for room in (fnn, fnn.losses, fnn.metrics, fnn.optim) for name in dir(room)]:
         if not name.startswith("_") and (isinstance(item, type) or callable(item)) and item.__module__.startswith("fnn"):
             assert item.__doc__, name

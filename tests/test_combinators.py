@@ -9,7 +9,6 @@ import pytest
 
 import fnn
 
-
 # for calls that a checker refuses
 loose: Any = fnn
 
@@ -162,3 +161,38 @@ def test_parts_of_a_chain_run_on_parts_of_its_parameters() -> None:
     hidden = fnn.predict(model[:3], params[:3], state[:3], X)
     assert fnn.tree.equal(fnn.predict(model[3:], params[3:], state[3:], hidden), fnn.predict(model, params, state, X))
     assert fnn.tree.equal(fnn.init(model[:2], fnn.key(0))[0], params[:2])
+
+
+def test_a_function_or_a_bare_layer_may_stand_in_front_of_a_layer() -> None:
+    class Bare:
+        def init(self, key: fnn.Key, /) -> tuple[None, None]:
+            return None, None
+
+        def forward(self, params: None, state: None, x: fnn.Array2, mode: fnn.Mode, /) -> tuple[fnn.Array2, None]:
+            return x * 2, None
+
+    model: Any = fnn.flatten >> fnn.Dense(3, 2)
+    assert repr(model) == "flatten >> Dense(3, 2)"
+    assert run(model, X.reshape(4, 3, 1)).shape == (4, 2)
+    bare: Any = Bare() >> fnn.Dense(3, 2)
+    params = fnn.init(bare, fnn.key(0))[0]
+    np.testing.assert_allclose(fnn.predict(bare, params, (None, None), X), fnn.dense(params[1], 2 * X))
+    with pytest.raises(TypeError, match="3 is neither a layer"):
+        loose.tanh >> fnn.Dense(3, 2) >> 3
+    with pytest.raises(TypeError, match="'text' is neither a layer"):
+        "text" >> fnn.Dense(3, 2)  # type: ignore[operator]  # pyright: ignore[reportOperatorIssue]  # what the test is about
+
+
+def test_composites_are_shown_as_they_are_written_and_errors_say_which_part() -> None:
+    block = fnn.stack(2, fnn.residual(fnn.Dense(3, 3) >> fnn.tanh))
+    assert repr(block) == "stack(2, residual(Dense(3, 3) >> tanh))"
+    assert repr(fnn.parallel(block, fnn.Dense(3, 3), join="concatenate")).endswith(", Dense(3, 3), join='concatenate')")
+    assert repr(fnn.tied(fnn.Dense(3, 2), fnn.BatchNorm(2), project)) == "tied(Dense(3, 2), BatchNorm(2), project)"
+    assert repr(fnn.frozen(fnn.MaxPool2d((2, 3), stride=1))) == "frozen(MaxPool2d((2, 3), stride=1))"
+    assert repr(fnn.Conv2d(1, 2, 3, padding=((1, 1), (2, 2)))) == "Conv2d(1, 2, 3, padding=(1, 2))"
+    for layer, where in ((block, "in body [0] of the stack"), (fnn.parallel(block, block), "in branch [0] of the parallel")):
+        with pytest.raises(ValueError, match="dense: x has shape") as caught:
+            run(layer, X[:, :2])
+        assert any(note.startswith(where) for note in caught.value.__notes__)
+    with pytest.raises(TypeError, match=r"stack: the first argument is Dense\(3, 3\); write stack\(n, body\)"):
+        loose.stack(fnn.Dense(3, 3), 2)

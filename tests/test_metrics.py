@@ -335,6 +335,27 @@ def test_weights_may_be_those_of_sequences() -> None:
         assert metric(a, b, weights=w) == pytest.approx(metric(a[[0, 2, 2]], b[[0, 2, 2]]), rel=1e-14)
 
 
+def test_r2_of_sequences_takes_weights_of_sequences_and_of_rows() -> None:
+    x, y = np.random.default_rng(12).normal(size=(2, 2, 3, 4))
+    expected = m.R2(4)(x[[0, 1, 1]], y[[0, 1, 1]])
+    assert m.R2(4)(x, y, weights=np.array([1, 2])) == pytest.approx(expected, rel=1e-14)
+    assert m.R2(4)(x, y, weights=np.array([[1, 1, 1], [2, 2, 2]])) == pytest.approx(expected, rel=1e-14)
+    column = y[0, :, :1]
+    assert m.R2()(x[0, :, :1], column, weights=column * 0 + 2) == pytest.approx(m.R2()(x[0, :, 0], column[:, 0]), rel=1e-14)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.uint64])
+def test_labels_of_every_integer_type(dtype: Any) -> None:
+    x, y = np.random.default_rng(13).normal(size=(40, 100)), np.arange(60, 100).repeat(2)[:40]
+    found = x.argmax(1)
+    rows = [m.Accuracy(), m.TopK(5), m.ConfusionMatrix(100), m.FBeta(100), m.LogLoss(), m.CalibrationError()]
+    for metric in rows:
+        np.testing.assert_array_equal(metric(x, y.astype(dtype)), metric(x, y))
+    for metric in (m.Accuracy(), m.ConfusionMatrix(100), m.FBeta(100)):
+        np.testing.assert_array_equal(metric(found.astype(dtype), y.astype(dtype)), metric(x, y))
+    assert m.RocAuc()(x[:, 0], (y > 70).astype(dtype)) == m.RocAuc()(x[:, 0], (y > 70).astype(int))
+
+
 def test_one_row_without_a_batch_axis() -> None:
     assert m.Accuracy()(np.array([0.0, 1.0]), np.array(1)) == 1
     assert m.LogLoss()(np.array([0.0, 0.0]), np.array(1)) == np.log(2)
@@ -494,7 +515,7 @@ PROBABILITIES = np.full((4, 3), 1 / 3)
         (
             partial(m.R2(3), X, X, weights=X + 1),
             ValueError,
-            r"^R2: weights have shape \(4, 3\), expected one for each of the 4 rows",
+            r"^R2: there are 12 weights, expected one for each of the 4 rows of 3",
         ),
         (partial(m.R2(3), X, np.eye(4, 3)[::-1] * [1, 0, 1]), ValueError, r"^R2.compute: all targets of output 1 are equal"),
         (partial(m.R2(), X[:1, 0], X[:1, 0]), ValueError, r"^R2.compute: all targets of output 0 are equal"),

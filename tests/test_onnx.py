@@ -8,14 +8,14 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from tests.onnx import attention, basic, convolution, embedding, losses, norms, pooling, recurrence
+from tests.onnx import attention, basic, convolution, embedding, losses, norms, optimizers, pooling, recurrence
 from tests.onnx.drawn import DRAWN
 from tests.onnx.family import Adapter, Family
 from tests.onnx_cases import OnnxCase, cases_of, cases_of_public_loader
 
 pytestmark = pytest.mark.skipif(find_spec("onnx") is None, reason="the package onnx, which has the cases, is not installed")
 
-_MODULES = (basic, norms, convolution, pooling, embedding, recurrence, attention, losses)
+_MODULES = (basic, norms, convolution, pooling, embedding, recurrence, attention, losses, optimizers)
 FAMILIES: list[Family] = [module.FAMILY for module in _MODULES]
 ADAPTERS: dict[str, Adapter] = {op: adapter for family in FAMILIES for op, adapter in family.adapters.items()}
 NOT_APPLICABLE: dict[tuple[str, str], str] = {at: why for family in FAMILIES for at, why in family.not_applicable.items()}

@@ -66,7 +66,7 @@ def test_clip_by_global_norm_keeps_the_direction_and_bounds_the_norm(seed: int, 
     grads = net(seed)
     clipped = through(optim.ClipByGlobalNorm(bound), grads, fnn.tree.zeros_like(grads))
     before, after = fnn.tree.global_norm(grads), fnn.tree.global_norm(clipped)
-    np.testing.assert_allclose(after, min(before, bound), rtol=1e-12)
+    np.testing.assert_allclose(after, min(float(before), bound), rtol=1e-12)
     for g, c in zip(fnn.tree.leaves(grads), fnn.tree.leaves(clipped), strict=True):
         np.testing.assert_allclose(c, g * (after / before), rtol=1e-10)
 
@@ -104,7 +104,7 @@ def test_adaptive_clip_bounds_each_unit_by_its_parameters(seed: int) -> None:
             for t in (grads, clipped, params)
         )
         for unit in range(g.shape[1]):
-            bound = 0.1 * max(np.linalg.norm(p[:, unit]), 1e-3)
+            bound = 0.1 * max(float(np.linalg.norm(p[:, unit])), 1e-3)
             norm = np.linalg.norm(g[:, unit])
             np.testing.assert_allclose(c[:, unit], g[:, unit] * min(1, bound / norm), rtol=1e-8, atol=1e-14)
 
@@ -197,7 +197,8 @@ def test_lion_by_its_rule() -> None:
 
 def test_rprop_by_its_rule_and_within_its_bounds() -> None:
     p, size, before, expected = 1.0, 0.1, 0.0, []
-    for g in [*GRADS, 0.1, 0.1, 0.1, 0.1]:
+    for given_g in [*GRADS, 0.1, 0.1, 0.1, 0.1]:
+        g = given_g
         if g * before > 0:
             size = min(size * 1.2, 0.12)
         elif g * before < 0:
@@ -211,9 +212,7 @@ def test_rprop_by_its_rule_and_within_its_bounds() -> None:
 
 def test_rprop_with_a_schedule_from_0_moves_by_rate_times_size() -> None:
     opt = optim.Rprop(optim.WarmUp(2, then=0.1))
-    np.testing.assert_allclose(
-        run(opt, [1.0] * 4), np.cumsum([1.0, -0.05 * 1.2, -0.1 * 1.44, -0.1 * 1.728][0:1] + [-0.06, -0.144, -0.1728])
-    )
+    np.testing.assert_allclose(run(opt, [1.0] * 4), 1 - np.cumsum([0.0, 0.05 * 1.2, 0.1 * 1.44, 0.1 * 1.728]))
 
 
 def test_adabelief_by_its_rule() -> None:
@@ -628,7 +627,7 @@ def anything(thing: Any) -> Any:
         (
             lambda: optim.Groups((is_bias, fnn.Adam(0.1)), (is_bias, fnn.Adam(0.1)), rest=fnn.Adam(0.1)).init(net(0)),
             ValueError,
-            "group 1, the selector is_bias chooses none of the leaves of those that no group before has; there are .weight, .kernel, .gain",
+            "group 1, the selector is_bias chooses none of the leaves of those that no group before has; there are .weight",
         ),
         (
             lambda: (optim.Masked(lambda path, shape: False, optim.Trace(0.5)) >> fnn.Sgd(1.0)).init(net(0)),

@@ -235,9 +235,9 @@ def test_specs_that_mean_the_same_are_equal() -> None:
     assert len({spec, fnn.MaxPool2d((2, 2), stride=2)}) == 1
     assert spec != fnn.MaxPool2d(2, stride=1)
     assert fnn.MaxPool2d(2, padding=1) == fnn.MaxPool2d(2, padding=((1, 1), 1))
-    assert repr(spec) == "MaxPool2d((2, 2))"
+    assert repr(spec) == "MaxPool2d(2)"
     assert repr(fnn.AvgPool1d(3, padding="same", count_include_pad=True)) == (
-        "AvgPool1d((3,), padding='same', count_include_pad=True)"
+        "AvgPool1d(3, padding='same', count_include_pad=True)"
     )
     assert eval(repr(fnn.AvgPool2d(3, stride=1, padding=1)), {**vars(fnn)}) == fnn.AvgPool2d(3, stride=1, padding=1)
 

@@ -65,7 +65,7 @@ def test_parameters_that_are_used_twice_count_once_and_products_twice() -> None:
     table = quiet(fnn.tied(fnn.Dense(3, 2), fnn.BatchNorm(2), project), (4, 3))
     assert table.parameters == 3 * 2 + 2 + 2 + 2
     assert table.multiply_adds == 2 * 4 * 3 * 2
-    assert table.rows[0].layer == "Tied, of its own"
+    assert table.rows[0].layer == "tied, of its own"
 
 
 def test_paths_reach_the_layers() -> None:
@@ -121,7 +121,19 @@ def test_layers_of_ones_own_are_in_the_table_with_what_is_their_own() -> None:
             fnn.Dense(3, 8) >> fnn.residual(fnn.Dense(8, 4)),
             (2, 3),
             ValueError,
-            r"summary: \[1\] Residual.* does not take \[2, 8\], which \[1\]\.body Dense\(8, 4\) gives: residual: ",
+            r"summary: \[1\] residual\(Dense\(8, 4\)\) does not take \[2, 8\], which \[0\] Dense\(3, 8\) gives: residual: ",
+        ),
+        (
+            fnn.Dense(3, 4) >> fnn.parallel(fnn.Dense(4, 2), fnn.Dense(3, 2)),
+            (2, 3),
+            ValueError,
+            r"summary: \[1\]\.branches\[1\] Dense\(3, 2\) does not take \[2, 4\], which \[0\] Dense\(3, 4\) gives: dense",
+        ),
+        (
+            fnn.Embedding(3, 2) >> fnn.relu,
+            (2, 3),
+            TypeError,
+            "does not take the input, .*; for labels or tokens say dtype=np.int64",
         ),
         (fnn.Dense(3, 8), (-1, 3), ValueError, r"input_shape is \(-1, 3\)"),
         (fnn.Dense(3, 8), 3, TypeError, "input_shape is 3, expected a tuple"),

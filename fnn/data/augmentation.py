@@ -48,7 +48,7 @@ def random_shift(key: Key, x: Array4, pixels: int, /) -> Array4:
 
     >>> import fnn
     >>> random_shift(fnn.key(1), np.ones((1, 2, 2, 1)), 1)[0, :, :, 0]
-    array([[0., 1.],
+    array([[0., 0.],
            [0., 1.]])
     """
     _check("random_shift", key, x)
@@ -76,8 +76,8 @@ def random_quarter_turns(key: Key, x: Array4, /) -> Array4:
 
     >>> import fnn
     >>> random_quarter_turns(fnn.key(3), np.arange(4.0).reshape(1, 2, 2, 1))[0, :, :, 0]
-    array([[1., 3.],
-           [0., 2.]])
+    array([[3., 2.],
+           [1., 0.]])
     """
     _check("random_quarter_turns", key, x)
     if x.shape[1] != x.shape[2]:
@@ -146,7 +146,8 @@ def mixup(key: Key, x: SameRank, labels: Int1 | Array2, n_classes: int, /, *, al
     check_number("mixup", "alpha", alpha)
     if not 0 < alpha < float("inf"):
         raise ValueError(f"mixup: alpha is {alpha}, expected a number above 0")
-    y: Any = labels if labels.dtype.kind == "f" else one_hot(labels, n_classes, dtype=x.dtype)
+    given: Any = labels
+    y: Any = given if given.dtype.kind == "f" else one_hot(given, n_classes, dtype=x.dtype)
     check_not_wider("mixup", "labels", y, "x", x)
     if y.shape != (len(x), n_classes):
         raise ValueError(f"mixup: labels make {y.shape}, expected ({len(x)}, {n_classes}): a row for each of x {x.shape}")

@@ -99,7 +99,7 @@ def batches(
     """One epoch of `data` in batches of `size` rows, each of the type of the data, with arrays of its own that are read-only.
 
     data: an array, a tree of arrays with equal first axes (tuples, dicts, frozen dataclasses), memory maps among them, or an
-    object with `len(data)` that reads `data[rows]` for an integer array of rows (`fnn.data.Examples` makes one of single
+    object with `len(data)` that reads `data[rows]` for an integer array of rows (`fnn.data.examples` makes one of single
     examples). Rows of a memory map are read from front to back, batch by batch, so that no more than a batch is in memory.
 
     key, epoch: without a key the rows come in their order. With one they are shuffled: each comes once in every epoch, and
@@ -134,9 +134,7 @@ def batches(
 
 
 @overload
-def batches_of(
-    examples: Iterable[Item], size: int, *, last: Literal["keep", "drop"] = "keep"
-) -> Iterator[Item]: ...
+def batches_of(examples: Iterable[Item], size: int, *, last: Literal["keep", "drop"] = "keep") -> Iterator[Item]: ...
 @overload
 def batches_of(
     examples: Iterable[Item],
@@ -146,7 +144,11 @@ def batches_of(
     collate: Callable[[Sequence[Item]], B],
 ) -> Iterator[B]: ...
 def batches_of(
-    examples: Iterable[Any], size: int, *, last: Literal["keep", "drop"] = "keep", collate: Callable[[Sequence[Any]], Any] = stacked
+    examples: Iterable[Any],
+    size: int,
+    *,
+    last: Literal["keep", "drop"] = "keep",
+    collate: Callable[[Sequence[Any]], Any] = stacked,
 ) -> Iterator[Any]:
     """Batches of a stream of single examples, in the order in which they come. Reads no further than the batch it gives.
 

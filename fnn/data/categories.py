@@ -41,9 +41,7 @@ class OneHot(Generic[C]):
             raise ValueError(f"OneHot: unseen is {self.unseen!r}, expected 'error' or 'zeros'")
 
     @classmethod
-    def fit(
-        cls, values: Sequence[C] | np.ndarray[Any, Any], /, *, unseen: Literal["error", "zeros"] = "error"
-    ) -> OneHot[C]:
+    def fit(cls, values: Sequence[C] | np.ndarray[Any, Any], /, *, unseen: Literal["error", "zeros"] = "error") -> OneHot[C]:
         """The categories among the values, sorted.
 
         Raises ValueError where there is none, TypeError unless all are strings or all are integers.

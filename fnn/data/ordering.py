@@ -39,7 +39,7 @@ def order(
 
     >>> import fnn
     >>> order(6, 2), order(6, 2, fnn.key(0))
-    (array([0, 1, 2, 3, 4, 5], dtype=int32), array([5, 3, 2, 0, 4, 1], dtype=int32))
+    (array([0, 1, 2, 3, 4, 5], dtype=int32), array([4, 1, 3, 2, 0, 5], dtype=int32))
     >>> labels = np.array([0, 0, 0, 0, 1, 1])
     >>> labels[order(6, 3, fnn.key(0), stratify=labels)].reshape(2, 3).sum(axis=1)
     array([1, 1])
@@ -89,7 +89,8 @@ def _draw(generator: np.random.Generator, weights: Array1) -> Int1:
         return np.arange(0)
     drawn: Int1 = np.searchsorted(sums, generator.random(len(sums)) * sums[-1], side="right")
     # a number that rounding has put on the end of the last interval belongs to that interval
-    return np.minimum(drawn, np.flatnonzero(weights)[-1])
+    inside: Int1 = np.minimum(drawn, np.flatnonzero(weights)[-1])
+    return inside
 
 
 def deal(rows: Int1, labels: Any, ends: Sequence[int], generator: np.random.Generator | None) -> list[Int1]:
@@ -97,12 +98,12 @@ def deal(rows: Int1, labels: Any, ends: Sequence[int], generator: np.random.Gene
 
     With a generator every part is shuffled.
     """
-    found, label = np.unique(np.asarray(labels), return_inverse=True)
-    label = label[rows]
+    found, places = np.unique(np.asarray(labels), return_inverse=True)
+    label = places[rows]
     by_label = rows[np.argsort(label, kind="stable")]
     counts = np.bincount(label, minlength=len(found))
     begins = np.cumsum(counts) - counts
-    dealt = np.zeros_like(counts)
+    dealt: Int1 = np.zeros_like(counts)
     parts = []
     for quota in quotas(counts, ends):
         more = quota - dealt
@@ -148,5 +149,3 @@ def check_count(name: str, what: str, value: Any, least: int) -> None:
         raise TypeError(f"{name}: {what} is {value!r}, a bool, expected an int")
     if number < least:
         raise ValueError(f"{name}: {what} is {number}, expected at least {least}")
-
-

@@ -54,9 +54,7 @@ class Prefetched(Generic[T]):
     def __enter__(self) -> Prefetched[T]:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         self.close()
 
 
@@ -90,7 +88,7 @@ class _Work:
                 except StopIteration:
                     self.ready.put(("end", None))
                     return
-        except BaseException as error:  # noqa: BLE001 (whatever it is, the consumer raises it)
+        except BaseException as error:
             self.ready.put(("error", error))
 
     def stop(self) -> None:

@@ -121,7 +121,7 @@ def _is_mapped(x: Value) -> bool:
 
 def _read_object(name: str, path: str, source: Any, rows: Int1) -> Any:
     what = f"{path or 'the data'}, a {type(source).__name__},"
-    advice = "an object that gives one example for one number is read with fnn.data.Examples(it)"
+    advice = "an object that gives one example for one number is read with fnn.data.examples(it)"
     try:
         found = source[rows]
     except TypeError as error:
@@ -138,30 +138,13 @@ def _read_object(name: str, path: str, source: Any, rows: Int1) -> Any:
 
 
 class Subset(Generic[B]):
-    """Some rows of data, which are read when they are asked for: what `split` makes of data that is larger than memory.
-
-    >>> import fnn
-    >>> train, test = fnn.data.split(10, (0.8, 0.2), fnn.key(0))
-    >>> part = Subset((np.arange(10) * 10, np.arange(10)), test)
-    >>> len(part), part[np.array([0])]
-    (2, (array([40]), array([4])))
-    """
+    """Some rows of data, read when they are asked for: see `subset`."""
 
     __slots__ = ("_chosen", "_reader")
 
-    @overload
-    def __init__(self: Subset[D], data: D, rows: Int1, /) -> None: ...
-    @overload
-    def __init__(self: Subset[B], data: Rows[B], rows: Int1, /) -> None: ...
-    def __init__(self, data: Any, rows: Int1, /) -> None:
-        reader: Reader[B] = Reader("Subset", data)
-        chosen = np.asarray(rows)
-        if chosen.dtype.kind not in "iu" or chosen.ndim != 1:
-            raise TypeError(f"Subset: rows is {describe(chosen)}, expected the numbers of rows, as fnn.data.split(n, ...) gives")
-        if chosen.size and (chosen.min() < 0 or chosen.max() >= len(reader)):
-            raise ValueError(f"Subset: rows go from {chosen.min()} to {chosen.max()}, but the data has {len(reader)} rows")
+    def __init__(self, reader: Reader[B], chosen: Int1, /) -> None:
         self._reader = reader
-        self._chosen: Int1 = read_only(np.array(chosen))
+        self._chosen = chosen
 
     def __len__(self) -> int:
         return len(self._chosen)
@@ -170,36 +153,64 @@ class Subset(Generic[B]):
         return self._reader.rows(self._chosen[rows])
 
 
-class Examples(Generic[Item, B]):
-    """Single examples as data: an object that gives one example for a number, `items[i]`, read and joined by batches.
+@overload
+def subset(data: D, rows: Int1, /) -> Subset[D]: ...
+@overload
+def subset(data: Rows[B], rows: Int1, /) -> Subset[B]: ...
+def subset(data: Any, rows: Int1, /) -> Subset[Any]:
+    """These rows of the data, as data: nothing is copied. A part of data that is larger than memory, with `split(n, ...)`.
 
-    `collate` makes one batch of a list of examples; `stacked` is the default.
+    Raises ValueError where the data has no such row.
 
-    >>> words = ["a", "bcd", "ef"]
-    >>> lengths = Examples(words, lambda found: np.array([len(word) for word in found]))
-    >>> lengths[np.array([2, 1])]
-    array([2, 3])
+    >>> import fnn
+    >>> train, test = fnn.data.split(10, (0.8, 0.2), fnn.key(0))
+    >>> for x, y in fnn.batches(subset((np.arange(10) * 10, np.arange(10)), test), 2):
+    ...     print(x, y)
+    [ 0 50] [0 5]
     """
+    reader: Reader[Any] = Reader("subset", data)
+    chosen = np.asarray(rows)
+    if chosen.dtype.kind not in "iu" or chosen.ndim != 1:
+        raise TypeError(f"subset: rows is {describe(chosen)}, expected the numbers of rows, as fnn.data.split(n, ...) gives")
+    if chosen.size and (chosen.min() < 0 or chosen.max() >= len(reader)):
+        raise ValueError(f"subset: rows go from {chosen.min()} to {chosen.max()}, but the data has {len(reader)} rows")
+    return Subset(reader, read_only(np.array(chosen)))
+
+
+class Examples(Generic[B]):
+    """Single examples, read and joined when they are asked for: see `examples`."""
 
     __slots__ = ("_collate", "_items")
 
-    @overload
-    def __init__(self: Examples[Item, Item], items: Items[Item], /) -> None: ...
-    @overload
-    def __init__(self: Examples[Item, B], items: Items[Item], collate: Callable[[Sequence[Item]], B], /) -> None: ...
-    def __init__(self, items: Any, collate: Any = None, /) -> None:
+    def __init__(self, items: Items[Any], collate: Callable[[Sequence[Any]], B], /) -> None:
         self._items = items
-        self._collate = stacked if collate is None else collate
+        self._collate = collate
 
     def __len__(self) -> int:
         return len(self._items)
 
     def __getitem__(self, rows: Int1, /) -> B:
-        made: B = self._collate([self._items[i] for i in rows.tolist()])
-        return made
+        return self._collate([self._items[i] for i in rows.tolist()])
 
 
-def stacked(examples: Sequence[Item], /) -> Item:
+@overload
+def examples(items: Items[Item], /) -> Examples[Item]: ...
+@overload
+def examples(items: Items[Item], collate: Callable[[Sequence[Item]], B], /) -> Examples[B]: ...
+def examples(items: Any, collate: Callable[[Sequence[Any]], Any] | None = None, /) -> Examples[Any]:
+    """Data of single examples: of any object with a length that gives one example for a number, as a list does.
+
+    collate makes one batch of a list of examples; the default, `fnn.data.stacked`, stacks their arrays and numbers.
+
+    >>> import fnn
+    >>> words = examples(["a", "bcd", "ef"], lambda found: np.array([len(word) for word in found]))
+    >>> [lengths.tolist() for lengths in fnn.batches(words, 2)]
+    [[1, 3], [2]]
+    """
+    return Examples(items, stacked if collate is None else collate)
+
+
+def stacked(found: Sequence[Item], /) -> Item:
     """Examples of one kind, as one tree: their arrays and numbers stacked along a new first axis. A float becomes float32.
 
     The type stays that of an example, though every rank is one higher: annotate the batch where the rank matters.
@@ -210,9 +221,9 @@ def stacked(examples: Sequence[Item], /) -> Item:
     (array([[0., 0.],
            [1., 1.]]), array([3, 4]))
     """
-    if not examples:
+    if not found:
         raise ValueError("stacked: there is no example; its shapes are not known")
-    trees: list[Any] = [rebuild(example, "", _as_array) for example in examples]
+    trees: list[Any] = [rebuild(example, "", _as_array) for example in found]
     first, structure = flatten(trees[0])
     columns = [structure.leaves_of(tree) for tree in trees]
     for i, column in enumerate(columns):

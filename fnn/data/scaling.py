@@ -107,7 +107,9 @@ def _range(name: str, x: Array) -> tuple[Array, Array, Array]:
     check_array(name, "x", x)
     if x.size == 0 or x.ndim == 0:
         raise ValueError(f"{name}: x has shape {x.shape}, expected rows to fit to")
-    low, high, total = np.inf, -np.inf, 0.0
+    low: Value = np.inf
+    high: Value = -np.inf
+    total: Value = 0.0
     for piece in _pieces(x):
         low, high = np.minimum(low, piece.min(axis=0)), np.maximum(high, piece.max(axis=0))
         total = total + piece.sum(axis=0)

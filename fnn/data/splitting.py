@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, TypeVar, overload
+from typing import Any, TypeAlias, TypeVar, overload
 
 import numpy as np
 
@@ -14,39 +14,39 @@ from fnn.functional.checks import check_number
 from fnn.random import Key
 
 B = TypeVar("B")
-Pair = tuple[float, float]
-Triple = tuple[float, float, float]
+Pair: TypeAlias = tuple[float, float]
+Triple: TypeAlias = tuple[float, float, float]
 
 
 @overload
 def split(data: int, fractions: Pair, key: Key | None, *, stratify: Labels | None = None) -> tuple[Int1, Int1]: ...
 @overload
-def split(data: int, fractions: Triple, key: Key | None, *, stratify: Labels | None = None) -> tuple[Int1, Int1, Int1]: ...
-@overload
-def split(
-    data: int, fractions: Sequence[float], key: Key | None, *, stratify: Labels | None = None
-) -> tuple[Int1, ...]: ...
-@overload
 def split(data: D, fractions: Pair, key: Key | None, *, stratify: Labels | None = None) -> tuple[D, D]: ...
+@overload
+def split(  # type: ignore[overload-overlap]  # an array is Rows too, and then D and B are the same
+    data: Rows[B], fractions: Pair, key: Key | None, *, stratify: Labels | None = None
+) -> tuple[B, B]: ...
+@overload
+def split(data: int, fractions: Triple, key: Key | None, *, stratify: Labels | None = None) -> tuple[Int1, Int1, Int1]: ...
 @overload
 def split(data: D, fractions: Triple, key: Key | None, *, stratify: Labels | None = None) -> tuple[D, D, D]: ...
 @overload
+def split(  # type: ignore[overload-overlap]  # an array is Rows too, and then D and B are the same
+    data: Rows[B], fractions: Triple, key: Key | None, *, stratify: Labels | None = None
+) -> tuple[B, B, B]: ...
+@overload
+def split(data: int, fractions: Sequence[float], key: Key | None, *, stratify: Labels | None = None) -> tuple[Int1, ...]: ...
+@overload
 def split(data: D, fractions: Sequence[float], key: Key | None, *, stratify: Labels | None = None) -> tuple[D, ...]: ...
 @overload
-def split(data: Rows[B], fractions: Pair, key: Key | None, *, stratify: Labels | None = None) -> tuple[B, B]: ...
-@overload
-def split(data: Rows[B], fractions: Triple, key: Key | None, *, stratify: Labels | None = None) -> tuple[B, B, B]: ...
-@overload
-def split(
-    data: Rows[B], fractions: Sequence[float], key: Key | None, *, stratify: Labels | None = None
-) -> tuple[B, ...]: ...
+def split(data: Rows[B], fractions: Sequence[float], key: Key | None, *, stratify: Labels | None = None) -> tuple[B, ...]: ...
 def split(data: Any, fractions: Sequence[float], key: Key | None, *, stratify: Labels | None = None) -> tuple[Any, ...]:
     """The data in parts of these fractions of its rows, drawn by key; without a key (None) the first rows, the next, ...
 
     Every row is in one part, rows keep their order in each, and sizes differ by less than 1 from the fraction. With
     `stratify`, a label for every row, each part has its share of each label, to less than 2 rows.
 
-    A number of rows in place of data gives the numbers of the rows in each part, which `fnn.data.Subset` reads without
+    A number of rows in place of data gives the numbers of the rows in each part, which `fnn.data.subset` reads without
     copying them into memory.
 
     Raises ValueError unless the fractions add up to 1.
@@ -54,7 +54,7 @@ def split(data: Any, fractions: Sequence[float], key: Key | None, *, stratify: L
     >>> import fnn
     >>> train, validation, test = split(np.arange(10), (0.6, 0.2, 0.2), fnn.key(0))
     >>> train, validation, test
-    (array([0, 1, 2, 3, 5, 8]), array([4, 7]), array([6, 9]))
+    (array([1, 3, 4, 7, 8, 9]), array([2, 6]), array([0, 5]))
     """
     reader = None if _is_count(data) else Reader[Any]("split", data)
     n = data if reader is None else len(reader)
@@ -85,8 +85,8 @@ def k_fold(data: Any, k: int, key: Key | None, *, stratify: Labels | None = None
     >>> import fnn
     >>> for train, validation in k_fold(5, 2, fnn.key(0)):
     ...     print(train, validation)
-    [1 4] [0 2 3]
-    [0 2 3] [1 4]
+    [1 2] [0 3 4]
+    [0 3 4] [1 2]
     """
     reader = None if _is_count(data) else Reader[Any]("k_fold", data)
     n = data if reader is None else len(reader)

@@ -65,3 +65,12 @@ def check_range(name: str, what: str, value: float, low: float = 0, high: float 
     check_number(name, what, value)
     if not low <= value <= high:
         raise ValueError(f"{name}: {what} is {value}, expected a number in [{low}, {high}]")
+
+
+def check_int(name: str, what: str, value: object, low: int = 1) -> int:
+    """The value as an int; TypeError unless it is one (or one of NumPy's), ValueError unless it is at least `low`."""
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool):
+        raise TypeError(f"{name}: {what} is {value!r}, a {type(value).__name__}, expected an int")
+    if value < low:
+        raise ValueError(f"{name}: {what} is {value}, expected at least {low}")
+    return int(value)

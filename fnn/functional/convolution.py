@@ -10,9 +10,9 @@ import numpy as np
 from fnn.arrays import Array, Array1, Array3, Array4, Array5, Value
 from fnn.autodiff.primitive import fused
 from fnn.autodiff.tracer import value_of
-from fnn.functional.checks import check_array, check_not_wider
+from fnn.functional.checks import check_array, check_int, check_not_wider
 from fnn.functional.correlation import correlate, correlate_by_kernel, correlate_by_x
-from fnn.functional.windows import Geometry, Padding, Sizes, check_int, resolve_padding, spatial_tuple
+from fnn.functional.windows import Geometry, Padding, Sizes, resolve_padding, spatial_tuple
 from fnn.initializers import Initializer, he_normal, zeros
 from fnn.random import Key
 from fnn.tree import Record, show

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import numpy as np
 
 from fnn.arrays import Array, Ints, SameRank, Scalar, Value
+from fnn.autodiff.primitive import fused
 from fnn.autodiff.tracer import value_of
 from fnn.functional.activations import softplus
 from fnn.functional.checks import check_array, check_number, check_range
@@ -14,6 +17,39 @@ from fnn.functional.labels import check_label_range, check_label_shapes, check_s
 from fnn.functional.loss_checks import check_alike, check_positive, check_probabilities
 from fnn.functional.numeric import logsumexp
 from fnn.functional.reduction import mean_of
+
+_Pull: TypeAlias = Callable[[Value, Sequence[bool]], Sequence[Value]]
+
+
+# With p = s(z) and q = 1 - p: a = -log p = softplus(-z), b = -log q = softplus(z). The losses of a 1 and of a 0 are
+#   f = q^gamma a,  h = p^gamma b,  where q^gamma = exp(-gamma b) and p^gamma = exp(-gamma a),
+# which is finite for every gamma, also where p or q underflow. From da/dz = -q and db/dz = p:
+#   df/dz = -q^gamma (q + gamma p a),  dh/dz = p^gamma (p + gamma q b).
+# y = one t f + zero (1 - t) h, so dy/dz = one t df/dz + zero (1 - t) dh/dz and dy/dt = one f - zero h.
+
+
+def _focal_reference(z: Value, t: Value, *, gamma: float, one: float, zero: float) -> Value:
+    a, b = softplus(-z), softplus(z)
+    return one * t * (a * np.exp(-gamma * b)) + zero * (1 - t) * (b * np.exp(-gamma * a))
+
+
+@fused(2, _focal_reference)
+def _focal(z: Value, t: Value, *, gamma: float, one: float, zero: float) -> tuple[Value, _Pull]:
+    e = np.exp(-np.abs(z))
+    near = np.log1p(e)
+    a, b = near - np.minimum(z, 0), near + np.maximum(z, 0)
+    p_gamma, q_gamma = np.exp(-gamma * a), np.exp(-gamma * b)
+    f, h = q_gamma * a, p_gamma * b
+    of_ones, of_zeros = one * t, zero * (1 - t)
+
+    def pull(g: Value, wanted: Sequence[bool]) -> Sequence[Value]:
+        dz = None
+        if wanted[0]:
+            p, q = np.where(z >= 0, 1, e) / (1 + e), np.where(z >= 0, e, 1) / (1 + e)
+            dz = g * (of_zeros * p_gamma * (p + gamma * q * b) - of_ones * q_gamma * (q + gamma * p * a))
+        return dz, g * (one * f - zero * h) if wanted[1] else None
+
+    return of_ones * f + of_zeros * h, pull
 
 
 def focal(logits: SameRank, target: SameRank, /, *, gamma: float = 2.0, alpha: float | None = 0.25) -> Scalar:
@@ -43,18 +79,13 @@ def focal_per_example(logits: SameRank, target: SameRank, /, *, gamma: float = 2
     return values
 
 
-# With log p = -softplus(-z) and log(1 - p) = -softplus(z): (1 - p)^gamma is exp(-gamma softplus(z)), whose slope is finite
-# for every gamma, also where 1 - p underflows. softplus(-z) = softplus(z) - z would lose digits.
 def _focal_values(name: str, z: Value, t: Value, gamma: float, alpha: float | None) -> Value:
     check_alike(name, logits=z, target=t)
     gamma = _checked_gamma(name, gamma)
     if alpha is not None:
         check_range(name, "alpha", alpha)
     one, zero = (1.0, 1.0) if alpha is None else (float(alpha), 1 - float(alpha))
-    surprise_of_one, surprise_of_zero = softplus(-z), softplus(z)
-    loss_of_one = surprise_of_one * np.exp(-gamma * surprise_of_zero)
-    loss_of_zero = surprise_of_zero * np.exp(-gamma * surprise_of_one)
-    return one * t * loss_of_one + zero * (1 - t) * loss_of_zero
+    return _focal(z, t, gamma=gamma, one=one, zero=zero)
 
 
 def focal_cross_entropy(logits: Array, labels: Ints, /, *, gamma: float = 2.0) -> Scalar:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import Literal, TypeAlias
 
 import numpy as np
 
-from fnn.arrays import Array, Ints, Scalar, Value
+from fnn.arrays import Array, Ints, Scalar, Value, total
+from fnn.autodiff.primitive import fused
 from fnn.autodiff.tracer import value_of
 from fnn.functional.activations import relu
 from fnn.functional.checks import check_array, check_number
 from fnn.functional.labels import check_label_range, check_label_shapes, check_several_classes
 from fnn.functional.loss_checks import checked_signs
 from fnn.functional.reduction import mean_of
+
+_Pull: TypeAlias = Callable[[Value, Sequence[bool]], Sequence[Value]]
 
 
 def hinge(scores: Array, target: Array | Ints, /) -> Scalar:
@@ -64,6 +68,32 @@ def _hinge_values(name: str, x: Value, target: Value) -> Value:
     return relu(1 - checked_signs(name, target, x.dtype, x.shape) * x)
 
 
+def _margins_reference(x: Value, labels: Value, *, margin: float, p: int) -> Value:
+    rows = np.arange(len(x))
+    others = np.ones(x.shape, x.dtype)
+    others[rows, labels] = 0
+    excess = relu(margin - x[rows, labels][:, np.newaxis] + x) * others
+    return np.sum(excess if p == 1 else excess * excess, -1) / x.shape[-1]
+
+
+# e_k = max(0, margin - x_y + x_k) for k != y, e_y = 0: y_i = sum_k e_k^p / K; dy_i/dx_k = p e_k^(p - 1) [e_k > 0] / K for
+# k != y, and minus the sum of these for k = y
+@fused(1, _margins_reference)
+def _margins(x: Value, labels: Value, *, margin: float, p: int) -> tuple[Value, _Pull]:
+    k = x.shape[-1]
+    rows = np.arange(len(x))
+    e = x + (margin - x[rows, labels])[:, np.newaxis]
+    e[rows, labels] = 0
+    np.maximum(e, 0, out=e)
+
+    def pull(g: Value, wanted: Sequence[bool]) -> Sequence[Value]:
+        dx = (e > 0 if p == 1 else 2 * e) * (g / k)[:, np.newaxis]
+        dx[rows, labels] = -total(dx, 1)
+        return (dx,)
+
+    return total(e if p == 1 else e * e, 1) / k, pull
+
+
 def multi_margin(logits: Array, labels: Ints, /, *, margin: float = 1.0, p: Literal[1, 2] = 1) -> Scalar:
     """The multi-class hinge loss: the mean over all rows of sum_{k != y} max(0, margin - x_y + x_k)^p / classes.
 
@@ -98,9 +128,4 @@ def _multi_margin_values(name: str, x: Value, labels: Value, margin: float, p: i
     check_number(name, "margin", margin)
     if p not in (1, 2):
         raise ValueError(f"{name}: p is {p!r}, expected 1 or 2")
-    rows = x.reshape(-1, x.shape[-1])
-    at = np.arange(len(rows)), labels.reshape(-1)
-    others = np.ones(rows.shape, rows.dtype)
-    others[at] = 0
-    excess = relu(float(margin) - rows[at][:, np.newaxis] + rows) * others
-    return (np.sum(excess if p == 1 else excess * excess, -1) / x.shape[-1]).reshape(labels.shape)
+    return _margins(x.reshape(-1, x.shape[-1]), labels.reshape(-1), margin=float(margin), p=p).reshape(labels.shape)

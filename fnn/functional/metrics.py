@@ -13,7 +13,8 @@ from fnn.functional.labels import check_labels
 def accuracy(logits: Array, labels: Ints, /) -> float:
     """The fraction of rows whose largest logit is the label's (the first of several that are equal).
 
-    logits: [..., classes]; labels: integers [...] in [0, classes).
+    logits: [..., classes]; labels: integers [...] in [0, classes). Over several batches of unequal sizes the mean of these
+    is not the fraction of all rows: `fnn.metrics.Accuracy` counts them.
 
     Raises ValueError or TypeError where they do not fit, as `cross_entropy` does.
 

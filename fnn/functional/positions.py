@@ -12,9 +12,8 @@ import numpy as np
 from fnn.arrays import Array2, Array3, Array4, Int1, Int2, Traced, Value, describe, read_only
 from fnn.autodiff.primitive import fused
 from fnn.autodiff.tracer import value_of
-from fnn.functional.checks import check_array, check_not_wider, check_number
+from fnn.functional.checks import check_array, check_int, check_not_wider, check_number
 from fnn.functional.embedding import standard_normal
-from fnn.functional.windows import check_int
 from fnn.initializers import Initializer
 from fnn.random import Key
 from fnn.tree import Record, show

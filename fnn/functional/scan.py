@@ -10,6 +10,7 @@ import numpy as np
 from fnn.arrays import Array2, Array3, Value, describe
 from fnn.autodiff.primitive import shape_of
 from fnn.tree import flatten, paths, show
+from fnn.tree import leaves as leaves_of
 
 C = TypeVar("C")
 X = TypeVar("X")
@@ -55,7 +56,12 @@ def scan(step: Callable[[Any, Any], tuple[Any, Any]], carry: Any, xs: Any, /, *,
         made = step(carry, structure.unflatten([column[t] for column in columns]))
         if not isinstance(made, tuple) or len(made) != 2:
             raise TypeError(f"scan: step must return (carry, y), got {show(made)}")
-        carry, y = made
+        before, (carry, y) = carry, made
+        if kind is None and [describe(leaf) for leaf in leaves_of(carry)] != [describe(leaf) for leaf in leaves_of(before)]:
+            raise TypeError(
+                f"scan: step made the carry {show(carry)} of {show(before)}; its arrays must keep shapes and dtypes, so begin "
+                "with a carry like it"
+            )
         rows[t], found = flatten(y)
         if kind is None:
             kind = found

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from fnn.arrays import Value
+from fnn.functional.checks import check_int
 
 # One number for all spatial axes, or one for each.
 Sizes: TypeAlias = int | tuple[int, ...]
@@ -23,15 +24,6 @@ Pairs: TypeAlias = tuple[tuple[int, int], ...]
 
 # How many bytes are worked on at a time: between half and twice this measured the same.
 BLOCK = 2_000_000
-
-
-def check_int(name: str, what: str, value: object, low: int) -> int:
-    """The value itself; TypeError unless it is an int, ValueError unless it is at least `low`."""
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{name}: {what} is {value!r}, a {type(value).__name__}, expected an int")
-    if value < low:
-        raise ValueError(f"{name}: {what} is {value}, expected at least {low}")
-    return value
 
 
 def spatial_tuple(name: str, what: str, value: Sizes, n: int, low: int = 1) -> tuple[int, ...]:

@@ -15,9 +15,6 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-if sys.platform != "win32":
-    import fcntl
-
 _SUFFIX = ".fnn-unfinished"
 
 
@@ -89,6 +86,8 @@ def _lock(fd: int, *, wait: bool) -> bool:
     """Lock a file until it is closed; the system does that for a process that is killed. False where another has it."""
     if sys.platform == "win32":
         return wait
+    import fcntl  # noqa: PLC0415 (there is none on Windows)
+
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except OSError:  # or the file system has no locks: then write all the same, and remove nothing
@@ -98,13 +97,15 @@ def _lock(fd: int, *, wait: bool) -> bool:
 
 def _write_all(fd: int, piece: memoryview | bytes) -> None:
     view = memoryview(piece)
-    while len(view):
+    while view:
         view = view[os.write(fd, view) :]
 
 
 def _force(fd: int) -> None:
     """Have a file's bytes on the disk, not only in the system's memory."""
     if sys.platform == "darwin":
+        import fcntl  # noqa: PLC0415 (as above)
+
         fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
     else:
         os.fsync(fd)

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 import fnn
 from fnn.arrays import Array
 from fnn.io.atomic import write_atomically
-from fnn.io.header import BadFileError
-from fnn.io.names import Flat, flatten, restore
-from fnn.io.safetensors import OURS, PathLike, check_dtype, encode, opened, read_all
+from fnn.io.fitting import fit
+from fnn.io.names import Flat, flatten
+from fnn.io.safetensors import OURS, PathLike, encode, opened, read_all
 from fnn.tree import PyTree
-from fnn.tree.structure import T, is_leaf
+from fnn.tree.structure import T
 
 # Keys of the metadata: the text of a static value, and the kind of a container, by name.
 _VALUE, _KIND = f"{OURS}value:", f"{OURS}kind:"
@@ -47,9 +47,7 @@ def save(path: PathLike, value: PyTree, /, *, metadata: Mapping[str, str] | None
     '7'
     >>> folder.cleanup()
     """
-    flat = flatten("save", value)
-    own = {_VALUE + name: text for name, text in flat.values.items()} | {_KIND + name: kind for name, kind in flat.kinds.items()}
-    _write("save", path, flat.arrays, own, metadata, spec)
+    write("save", path, value, metadata, spec, {})
 
 
 def load(path: PathLike, like: T, /) -> T:
@@ -65,6 +63,77 @@ def load(path: PathLike, like: T, /) -> T:
     place where something is missing, not expected or of another kind, shape or dtype. OSError where it cannot be opened.
     """
     with opened(path) as (file, contents):
-        values = _ours(contents.metadata, _VALUE)
-        flat = Flat(dict(contents.entries), values, _ours(contents.metadata, _KIND))
-        raise NotImplementedError
+        flat = Flat(read_all(file, contents), _ours(contents.metadata, _VALUE), _ours(contents.metadata, _KIND))
+    return fit(f"load: {Path(path)}", flat, like)
+
+
+def read_arrays(path: PathLike, /) -> dict[str, Array]:
+    """All arrays of a safetensors file by name, read-only: of PyTorch's weights, what `fnn.io.from_torch` takes.
+
+    Raises ValueError, with the path, where the file is torn, damaged or no safetensors; OSError where it cannot be opened.
+    """
+    with opened(path) as (file, contents):
+        return read_all(file, contents)
+
+
+class ArrayInfo(NamedTuple):
+    """What a file says of an array."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+
+@dataclass(frozen=True)
+class FileInfo:
+    """What a file says of itself: its arrays and its static values (as text, such as "7") by name, and the metadata."""
+
+    arrays: dict[str, ArrayInfo]
+    values: dict[str, str]
+    metadata: dict[str, str]
+
+
+def inspect(path: PathLike, /) -> FileInfo:
+    """What is in a file, without reading its arrays. Raises as `read_arrays` does, but checks no checksum.
+
+    >>> import fnn, tempfile, os
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> path = os.path.join(folder.name, "net.safetensors")
+    >>> fnn.save(path, {"weight": np.ones((2, 3)), "step": 7})
+    >>> inspect(path).arrays["weight"].shape, inspect(path).values
+    ((2, 3), {'step': '7'})
+    >>> folder.cleanup()
+    """
+    with opened(path) as (_, contents):
+        arrays = {name: ArrayInfo(e.shape, e.dtype.newbyteorder("=")) for name, e in contents.entries.items()}
+        return FileInfo(arrays, _ours(contents.metadata, _VALUE), _told(contents.metadata))
+
+
+def read_metadata(path: PathLike, /) -> dict[str, str]:
+    """The metadata of a file: what `save` was given, "fnn.version", and "fnn.spec" where there was one. Raises as `inspect`."""
+    return inspect(path).metadata
+
+
+def write(
+    name: str, path: PathLike, value: PyTree, metadata: Mapping[str, str] | None, spec: object, own: Mapping[str, str]
+) -> None:
+    """`save`, under the name of the function that is asked to, and with metadata of fnn's own."""
+    flat = flatten(name, value)
+    texts = {f"{OURS}version": fnn.__version__, **own}
+    if spec is not None:
+        texts[f"{OURS}spec"] = repr(spec)
+    for key, text in (metadata or {}).items():
+        if not isinstance(key, str) or not isinstance(text, str):
+            raise TypeError(f"{name}: the metadata have {key!r}: {text!r}, expected texts: write str(...) or json.dumps(...)")
+        if key.startswith(OURS):
+            raise ValueError(f"{name}: the metadata have {key!r}, but what begins with {OURS!r} is fnn's own")
+        texts[key] = text
+    texts |= {_VALUE + at: text for at, text in flat.values.items()} | {_KIND + at: kind for at, kind in flat.kinds.items()}
+    write_atomically(name, Path(path), encode(flat.arrays, texts))
+
+
+def _ours(metadata: Mapping[str, str], prefix: str) -> dict[str, str]:
+    return {key.removeprefix(prefix): text for key, text in metadata.items() if key.startswith(prefix)}
+
+
+def _told(metadata: Mapping[str, str]) -> dict[str, str]:
+    return {key: text for key, text in metadata.items() if not key.startswith((_VALUE, _KIND, f"{OURS}checksum"))}

@@ -111,9 +111,7 @@ class _Cursor:
 
 _OPEN, _CLOSE, _NEXT = re.compile(r"\s*\{\s*"), re.compile(r"\s*\}"), re.compile(r"\s*([,}])\s*")
 _QUOTE, _COLON, _END = re.compile(r'"'), re.compile(r"\s*:\s*"), re.compile(r"\s*\Z")
-_FIELD = re.compile(
-    r'"(?:(dtype)"\s*:\s*"([A-Z0-9_]{1,20})"|(shape|data_offsets)"\s*:\s*\[([\d,\s]{0,2000})\])', re.ASCII
-)
+_FIELD = re.compile(r'"(?:(dtype)"\s*:\s*"([A-Z0-9_]{1,20})"|(shape|data_offsets)"\s*:\s*\[([\d,\s]{0,2000})\])', re.ASCII)
 _NUMBER = re.compile(r"\s*(0|[1-9]\d{0,18})\s*", re.ASCII)
 
 

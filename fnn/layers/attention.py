@@ -6,9 +6,10 @@ from dataclasses import KW_ONLY, dataclass
 
 from fnn.arrays import Array3
 from fnn.functional.attention import AttentionParams, attention, check_dim, check_heads
+from fnn.functional.checks import check_int
 from fnn.functional.noise import check_drop_rate
-from fnn.layers.core import check_size
-from fnn.layers.layer import Composable, Spec
+from fnn.layers.layer import Composable
+from fnn.layers.spec import Spec
 from fnn.mode import Mode
 from fnn.random import Key
 
@@ -33,7 +34,7 @@ class Attention(Spec, Composable):
     rotary: bool = False
 
     def __post_init__(self) -> None:
-        check_size("Attention", "dim", self.dim)
+        check_int("Attention", "dim", self.dim)
         check_heads("Attention", self.heads, self.kv_heads)
         head_dim = check_dim("Attention", self.dim, self.heads)
         check_drop_rate("Attention", self.drop_rate)
@@ -77,7 +78,7 @@ class CrossAttention(Spec, Composable):
     kv_heads: int | None = None
 
     def __post_init__(self) -> None:
-        check_size("CrossAttention", "dim", self.dim)
+        check_int("CrossAttention", "dim", self.dim)
         check_heads("CrossAttention", self.heads, self.kv_heads)
         check_dim("CrossAttention", self.dim, self.heads)
         check_drop_rate("CrossAttention", self.drop_rate)

@@ -10,7 +10,8 @@ import numpy as np
 
 from fnn.arrays import Array, Array1, Array2, Array3, Scalar, Value
 from fnn.autodiff.primitive import shape_of
-from fnn.layers.layer import Chain, Composable, In, Layer, Out, P, S, Spec, check_layer, join
+from fnn.layers.layer import Chain, Composable, In, Layer, Out, P, S, check_layer, is_layer, join, located
+from fnn.layers.spec import Spec
 from fnn.mode import Mode
 from fnn.random import Key
 
@@ -36,6 +37,8 @@ def chain(layers: Iterable[Layer[Any, Any, Any, Any] | Callable[[Any], Any]], /)
 @dataclass(frozen=True, repr=False)
 class Residual(Spec, Composable, Generic[InSameAsOut, P, S]):
     """x + body(x). Made by `residual`."""
+
+    _maker = "residual"
 
     body: Layer[InSameAsOut, InSameAsOut, P, S]
 
@@ -74,6 +77,8 @@ def residual(body: Layer[InSameAsOut, InSameAsOut, P, S], /) -> Residual[InSameA
 class Stack(Spec, Composable, Generic[InSameAsOut, P, S]):
     """The same body n times, each with parameters of its own. Made by `stack`."""
 
+    _maker = "stack"
+
     n: int
     body: Layer[InSameAsOut, InSameAsOut, P, S]
 
@@ -90,7 +95,8 @@ class Stack(Spec, Composable, Generic[InSameAsOut, P, S]):
             raise ValueError(f"stack: params and state must have {self.n} parts each, got {len(params)} and {len(state)}")
         new = []
         for i, (p, s) in enumerate(zip(params, state, strict=True)):
-            x, after = self.body.forward(p, s, x, mode.fold(i))
+            with located(f"in body [{i}] of the stack"):
+                x, after = self.body.forward(p, s, x, mode.fold(i))
             new.append(after)
         unchanged = all([a is b for a, b in zip(new, state, strict=True)])
         return x, state if unchanged else tuple(new)
@@ -114,6 +120,8 @@ def stack(first: Any, /, *rest: Any, **options: Any) -> Any:
     >>> len(fnn.init(deep, fnn.key(0))[0][1])
     3
     """
+    if is_layer(first):
+        raise TypeError(f"stack: the first argument is {first!r}; write stack(n, body)")
     if not isinstance(first, int):
         return np.stack(first, *rest, **options)
     if first < 1:
@@ -125,6 +133,8 @@ def stack(first: Any, /, *rest: Any, **options: Any) -> Any:
 @dataclass(frozen=True, repr=False)
 class Applied(Spec, Composable, Generic[In, Out, P]):
     """A layer without state or randomness, from its two functions. Made by `layer`."""
+
+    _maker = "layer"
 
     make: Callable[[Key], P]
     apply: Callable[[P, In], Out]

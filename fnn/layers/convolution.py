@@ -9,7 +9,8 @@ from fnn.arrays import Array3, Array4, Array5
 from fnn.functional.convolution import ConvParams, KernelParams, check_channels, conv1d, conv2d, conv3d
 from fnn.functional.windows import Padding, Sizes, check_padding, spatial_tuple
 from fnn.initializers import Initializer, he_normal, zeros
-from fnn.layers.layer import Composable, Spec
+from fnn.layers.layer import Composable
+from fnn.layers.spec import Spec
 from fnn.mode import Mode
 from fnn.random import Key
 
@@ -55,7 +56,7 @@ class ConvBase(Spec, Composable, Generic[CP]):
         sizes = {"kernel_size": kernel_size, "stride": options["stride"], "dilation": options["dilation"]}
         checked = {what: spatial_tuple(name, what, size, n) for what, size in sizes.items()}
         padding = check_padding(name, options["padding"], n)
-        self.__dict__.update({**options, "n_in": n_in, "n_out": n_out, **checked, "padding": padding})
+        self.__dict__.update({**options, "n_in": int(n_in), "n_out": int(n_out), **checked, "padding": padding})
 
     def init(self, key: Key, /) -> tuple[CP, None]:
         """New parameters, and no state."""

@@ -6,24 +6,17 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, Generic, Literal, TypeVar, overload
 
 from fnn.arrays import SameRank, Tokens
-from fnn.functional.checks import check_number, check_range
+from fnn.functional.checks import check_int, check_number, check_range
 from fnn.functional.linear import DenseParams, LinearParams, dense
 from fnn.functional.noise import check_drop_rate, dropout
 from fnn.functional.norms import BatchNormState, NormParams, batch_norm
 from fnn.initializers import Initializer, he_normal, zeros
-from fnn.layers.layer import ComposableAnyRank, ComposableRows, Spec
+from fnn.layers.layer import ComposableAnyRank, ComposableRows
+from fnn.layers.spec import Spec
 from fnn.mode import Mode
 from fnn.random import Key
 
 DP = TypeVar("DP", bound="DenseParams | LinearParams")
-
-
-def check_size(name: str, what: str, n: int) -> None:
-    """ValueError or TypeError unless n is a positive int."""
-    if not isinstance(n, int) or isinstance(n, bool):
-        raise TypeError(f"{name}: {what} is {n!r}, a {type(n).__name__}, expected an int")
-    if n < 1:
-        raise ValueError(f"{name}: {what} is {n}, expected at least 1")
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -69,12 +62,12 @@ class Dense(Spec, ComposableRows, Generic[DP]):
         weight_init: Initializer = he_normal,
         bias_init: Initializer = zeros,
     ) -> None:
-        check_size("Dense", "n_in", n_in)
-        check_size("Dense", "n_out", n_out)
+        check_int("Dense", "n_in", n_in)
+        check_int("Dense", "n_out", n_out)
         for what, initializer in (("weight_init", weight_init), ("bias_init", bias_init)):
             if not callable(initializer):
                 raise TypeError(f"Dense: {what} is {initializer!r}, expected an initializer, as fnn.initializers.he_normal")
-        self.__dict__.update(n_in=n_in, n_out=n_out, bias=bias, weight_init=weight_init, bias_init=bias_init)
+        self.__dict__.update(n_in=int(n_in), n_out=int(n_out), bias=bias, weight_init=weight_init, bias_init=bias_init)
 
     def init(self, key: Key, /) -> tuple[DP, None]:
         """New parameters, and no state."""
@@ -104,7 +97,7 @@ class BatchNorm(Spec, ComposableAnyRank):
     eps: float = 1e-5
 
     def __post_init__(self) -> None:
-        check_size("BatchNorm", "n", self.n)
+        check_int("BatchNorm", "n", self.n)
         check_range("BatchNorm", "momentum", self.momentum)
         check_number("BatchNorm", "eps", self.eps)
         if not self.eps > 0:

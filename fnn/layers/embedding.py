@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass
 
 from fnn.arrays import Array3, Int2
+from fnn.functional.checks import check_int
 from fnn.functional.embedding import EmbeddingParams, embedding, standard_normal
 from fnn.initializers import Initializer
-from fnn.layers.core import check_size
-from fnn.layers.layer import Composable, Spec
+from fnn.layers.layer import Composable
+from fnn.layers.spec import Spec
 from fnn.mode import Mode
 from fnn.random import Key
 
@@ -39,8 +40,8 @@ class Embedding(Spec, Composable):
     weight_init: Initializer = standard_normal
 
     def __post_init__(self) -> None:
-        check_size("Embedding", "vocab", self.vocab)
-        check_size("Embedding", "dim", self.dim)
+        check_int("Embedding", "vocab", self.vocab)
+        check_int("Embedding", "dim", self.dim)
         check_initializer("Embedding", self.weight_init)
 
     def init(self, key: Key, /) -> tuple[EmbeddingParams, None]:

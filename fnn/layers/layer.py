@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from inspect import Parameter, signature
 from typing import Any, Generic, Protocol, TypeVar, TypeVarTuple, overload
 
 from fnn.arrays import Array, Array2, Array3
@@ -89,29 +89,6 @@ def forward(layer: Layer[In, Out, P, S], params: P, state: S, x: In, mode: Mode 
     return watch(run, {"params": params, "x": x})
 
 
-class Spec:
-    """Base of the library's layers: shown as they are written, with the options that are not the usual ones."""
-
-    def __repr__(self) -> str:
-        parts = []
-        for name, parameter in signature(type(self)).parameters.items():
-            text = as_written(getattr(self, name))
-            if parameter.kind is not Parameter.KEYWORD_ONLY:
-                parts.append(text)
-            elif text != repr(parameter.default):
-                parts.append(f"{name}={text}")
-        return f"{type(self).__name__}({', '.join(parts)})"
-
-
-def as_written(value: Any) -> str:
-    """A tuple of equal numbers, or of equal pairs of equal numbers, as one of them."""
-    if isinstance(value, tuple) and value and isinstance(value[0], tuple):
-        value = tuple([pair[0] if len(set(pair)) == 1 else pair for pair in value])
-    if isinstance(value, tuple) and value and isinstance(value[0], int) and len(set(value)) == 1:
-        value = value[0]
-    return repr(value)
-
-
 class Composable:
     """Base of a layer that may start a chain: it gives `>>`."""
 
@@ -126,6 +103,18 @@ class Composable:
     def __rshift__(self: Any, other: Any, /) -> Any:
         """self, then other: a layer, or a plain function of one array."""
         return join(self, other)
+
+    @overload
+    def __rrshift__(
+        self: Layer[Mid, Out, P2, S2], other: Layer[In, Mid, P1, S1], /
+    ) -> Chain[In, Out, tuple[P1, P2], tuple[S1, S2]]: ...
+    @overload
+    def __rrshift__(
+        self: Layer[Mid, Out, P2, S2], other: Callable[[In], Mid], /
+    ) -> Chain[In, Out, tuple[None, P2], tuple[None, S2]]: ...
+    def __rrshift__(self: Any, other: Any, /) -> Any:
+        """other, a plain function or a layer without `>>` of its own, then self."""
+        return join(other, self)
 
 
 class ComposableRows:
@@ -152,6 +141,26 @@ class ComposableRows:
         """self, then other: a layer, or a plain function of one array."""
         return join(self, other)
 
+    @overload
+    def __rrshift__(
+        self: Layer[Array2, Array2, P2, S2], other: Layer[In, Array2, P1, S1], /
+    ) -> Chain[In, Array2, tuple[P1, P2], tuple[S1, S2]]: ...
+    @overload
+    def __rrshift__(
+        self: Layer[Array2, Array2, P2, S2], other: Callable[[In], Array2], /
+    ) -> Chain[In, Array2, tuple[None, P2], tuple[None, S2]]: ...
+    @overload
+    def __rrshift__(
+        self: Layer[Array3, Array3, P2, S2], other: Layer[In, Array3, P1, S1], /
+    ) -> Chain[In, Array3, tuple[P1, P2], tuple[S1, S2]]: ...
+    @overload
+    def __rrshift__(
+        self: Layer[Array3, Array3, P2, S2], other: Callable[[In], Array3], /
+    ) -> Chain[In, Array3, tuple[None, P2], tuple[None, S2]]: ...
+    def __rrshift__(self: Any, other: Any, /) -> Any:
+        """other, a plain function or a layer without `>>` of its own, then self."""
+        return join(other, self)
+
 
 class ComposableAnyRank:
     """`>>` for layers that keep the rank: at the start of a chain it stays open."""
@@ -167,6 +176,18 @@ class ComposableAnyRank:
     def __rshift__(self: Any, other: Any, /) -> Any:
         """self, then other: a layer, or a plain function of one array."""
         return join(self, other)
+
+    @overload
+    def __rrshift__(
+        self: Layer[Array, Array, P2, S2], other: Layer[In, Array, P1, S1], /
+    ) -> Chain[In, Array, tuple[P1, P2], tuple[S1, S2]]: ...
+    @overload
+    def __rrshift__(
+        self: Layer[Array, Array, P2, S2], other: Callable[[In], Array], /
+    ) -> Chain[In, Array, tuple[None, P2], tuple[None, S2]]: ...
+    def __rrshift__(self: Any, other: Any, /) -> Any:
+        """other, a plain function or a layer without `>>` of its own, then self."""
+        return join(other, self)
 
 
 @dataclass(frozen=True)
@@ -279,6 +300,16 @@ class Chain(Generic[In, Out, P, S]):
 
     def __repr__(self) -> str:
         return " >> ".join([f"({part!r})" if isinstance(part, Chain) else repr(part) for part in self.layers])
+
+
+@contextmanager
+def located(where: str) -> Iterator[None]:
+    """Adds to what is raised inside a note that says where in the model it happened."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(where)
+        raise
 
 
 Pair = TypeVar("Pair")

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from fnn.arrays import SameRank
 from fnn.functional.noise import check_drop_rate, check_noise_scale, drop_path, gaussian_noise, spatial_dropout
-from fnn.layers.layer import ComposableAnyRank, Spec
+from fnn.layers.layer import ComposableAnyRank
+from fnn.layers.spec import Spec
 from fnn.mode import Mode
 from fnn.random import Key
 

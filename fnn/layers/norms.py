@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass
 
 from fnn.arrays import SameRank
+from fnn.functional.checks import check_int
 from fnn.functional.layer_norms import (
     ScaleParams,
     check_eps,
@@ -15,8 +16,8 @@ from fnn.functional.layer_norms import (
     rms_norm,
 )
 from fnn.functional.norms import NormParams
-from fnn.layers.core import check_size
-from fnn.layers.layer import ComposableAnyRank, Spec
+from fnn.layers.layer import ComposableAnyRank
+from fnn.layers.spec import Spec
 from fnn.mode import Mode
 from fnn.random import Key
 
@@ -34,7 +35,7 @@ class LayerNorm(Spec, ComposableAnyRank):
     eps: float = 1e-5
 
     def __post_init__(self) -> None:
-        check_size("LayerNorm", "n", self.n)
+        check_int("LayerNorm", "n", self.n)
         check_eps("LayerNorm", self.eps)
 
     def init(self, key: Key, /) -> tuple[NormParams, None]:
@@ -60,7 +61,7 @@ class RMSNorm(Spec, ComposableAnyRank):
     eps: float = 1e-5
 
     def __post_init__(self) -> None:
-        check_size("RMSNorm", "n", self.n)
+        check_int("RMSNorm", "n", self.n)
         check_eps("RMSNorm", self.eps)
 
     def init(self, key: Key, /) -> tuple[ScaleParams, None]:
@@ -91,7 +92,7 @@ class GroupNorm(Spec, ComposableAnyRank):
     eps: float = 1e-5
 
     def __post_init__(self) -> None:
-        check_size("GroupNorm", "n", self.n)
+        check_int("GroupNorm", "n", self.n)
         check_groups("GroupNorm", self.groups, self.n)
         check_eps("GroupNorm", self.eps)
 
@@ -119,7 +120,7 @@ class InstanceNorm(Spec, ComposableAnyRank):
     eps: float = 1e-5
 
     def __post_init__(self) -> None:
-        check_size("InstanceNorm", "n", self.n)
+        check_int("InstanceNorm", "n", self.n)
         check_eps("InstanceNorm", self.eps)
 
     def init(self, key: Key, /) -> tuple[NormParams, None]:

@@ -7,7 +7,8 @@ from typing import Any, Generic, overload
 
 from fnn.arrays import Array2, Array3, Array4, Array5, Value
 from fnn.autodiff.primitive import shape_of
-from fnn.layers.layer import Composable, In, Layer, Out, P, S, Spec, check_layer
+from fnn.layers.layer import Composable, In, Layer, Out, P, S, check_layer
+from fnn.layers.spec import Spec
 from fnn.mode import Mode
 from fnn.random import Key
 
@@ -15,6 +16,8 @@ from fnn.random import Key
 @dataclass(frozen=True, repr=False)
 class OverTime(Spec, Composable, Generic[In, Out, P, S]):
     """A body mapped over [batch, time, ...]. Made by `over_time`."""
+
+    _maker = "over_time"
 
     body: Layer[Any, Any, P, S]
 

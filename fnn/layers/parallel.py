@@ -8,7 +8,8 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar, overload
 import numpy as np
 
 from fnn.autodiff.primitive import shape_of
-from fnn.layers.layer import P1, P2, S1, S2, Composable, In, Layer, Out, P, S, Spec, check_layer
+from fnn.layers.layer import P1, P2, S1, S2, Composable, In, Layer, Out, P, S, check_layer, located
+from fnn.layers.spec import Spec
 from fnn.mode import Mode
 from fnn.random import Key
 
@@ -28,6 +29,10 @@ class Parallel(Spec, Composable, Generic[In, Out, P, S]):
     branches: tuple[Layer[Any, Any, Any, Any], ...]
     join: Join
 
+    def __repr__(self) -> str:
+        options = [] if self.join == "sum" else [f"join={self.join!r}"]
+        return f"parallel({', '.join([*map(repr, self.branches), *options])})"
+
     def init(self, key: Key, /) -> tuple[P, S]:
         """The branches' parameters and states, each in a tuple."""
         made = [branch.init(key.fold(i)) for i, branch in enumerate(self.branches)]
@@ -42,7 +47,10 @@ class Parallel(Spec, Composable, Generic[In, Out, P, S]):
         n = len(self.branches)
         if not (isinstance(ps, tuple) and isinstance(ss, tuple) and len(ps) == len(ss) == n):
             raise ValueError(f"parallel: params and state must be tuples with a slot for each of the {n} branches: {self!r}")
-        made = [branch.forward(ps[i], ss[i], x, mode.fold(i)) for i, branch in enumerate(self.branches)]
+        made = []
+        for i, branch in enumerate(self.branches):
+            with located(f"in branch [{i}] of the parallel, {branch!r}"):
+                made.append(branch.forward(ps[i], ss[i], x, mode.fold(i)))
         y: Any = self._joined([y for y, _ in made])
         after: Any = tuple([s for _, s in made])
         return y, state if all([a is b for a, b in zip(after, ss, strict=True)]) else after

@@ -8,7 +8,8 @@ from typing import ClassVar
 from fnn.arrays import Array3, Array4, Array5
 from fnn.functional.pooling import avg_pool1d, avg_pool2d, avg_pool3d, max_pool1d, max_pool2d, max_pool3d
 from fnn.functional.windows import Padding, Sizes, check_padding, spatial_tuple
-from fnn.layers.layer import Composable, Spec, as_written
+from fnn.layers.layer import Composable
+from fnn.layers.spec import Spec, as_written
 from fnn.mode import Mode
 from fnn.random import Key
 
@@ -113,6 +114,7 @@ class MaxPool3d(_Pool):
 
 @dataclass(frozen=True, repr=False)
 class _AvgPool(_Pool):
+    _: KW_ONLY
     count_include_pad: bool = False
 
 

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from fnn.arrays import Array2, Array3, Value, read_only
-from fnn.functional.checks import check_array
+from fnn.functional.checks import check_array, check_int
 from fnn.functional.embedding import standard_normal
 from fnn.functional.positions import PositionParams, add_positions, sinusoidal_positions
 from fnn.initializers import Initializer
-from fnn.layers.core import check_size
 from fnn.layers.embedding import check_initializer
-from fnn.layers.layer import Composable, Spec
+from fnn.layers.layer import Composable
+from fnn.layers.spec import Spec
 from fnn.mode import Mode
 from fnn.random import Key
 
@@ -38,7 +38,7 @@ class SinusoidalPositions(Spec, Composable):
     dim: int
 
     def __post_init__(self) -> None:
-        check_size("SinusoidalPositions", "dim", self.dim)
+        check_int("SinusoidalPositions", "dim", self.dim)
 
     def init(self, key: Key, /) -> tuple[None, None]:
         """No parameters, no state."""
@@ -70,8 +70,8 @@ class LearnedPositions(Spec, Composable):
     weight_init: Initializer = standard_normal
 
     def __post_init__(self) -> None:
-        check_size("LearnedPositions", "max_length", self.max_length)
-        check_size("LearnedPositions", "dim", self.dim)
+        check_int("LearnedPositions", "max_length", self.max_length)
+        check_int("LearnedPositions", "dim", self.dim)
         check_initializer("LearnedPositions", self.weight_init)
 
     def init(self, key: Key, /) -> tuple[PositionParams, None]:

@@ -6,21 +6,22 @@ from dataclasses import KW_ONLY, dataclass, replace
 from typing import Literal, TypeAlias
 
 from fnn.arrays import Array3
+from fnn.functional.checks import check_int
 from fnn.functional.gru import gru
 from fnn.functional.lstm import lstm
 from fnn.functional.numeric import concatenate
 from fnn.functional.recurrence import RecurrentParams
 from fnn.functional.rnn import check_activation, rnn
-from fnn.layers.core import check_size
-from fnn.layers.layer import Composable, Spec
+from fnn.layers.layer import Composable
+from fnn.layers.spec import Spec
 from fnn.mode import Mode
 from fnn.random import Key
 
 
 def _check(spec: RNN | LSTM | GRU) -> None:
     name = type(spec).__name__
-    check_size(name, "n_in", spec.n_in)
-    check_size(name, "n_hidden", spec.n_hidden)
+    check_int(name, "n_in", spec.n_in)
+    check_int(name, "n_hidden", spec.n_hidden)
     if not isinstance(spec.reverse, bool):
         raise TypeError(f"{name}: reverse is {spec.reverse!r}, a {type(spec.reverse).__name__}, expected a bool")
 
@@ -120,6 +121,9 @@ class Bidirectional(Spec, Composable):
 
     ahead: Recurrent
     back: Recurrent
+
+    def __repr__(self) -> str:
+        return f"bidirectional({self.ahead!r})"
 
     def init(self, key: Key, /) -> tuple[tuple[RecurrentParams, RecurrentParams], None]:
         """New parameters of the two directions, and no state."""

@@ -8,7 +8,8 @@ from typing import Literal
 from fnn.arrays import Array3, Array4, Array5, SameRank
 from fnn.functional.resize import PadMode, Sides, check_method, check_pad, pad, upsample1d, upsample2d, upsample3d
 from fnn.functional.windows import Sizes, spatial_tuple
-from fnn.layers.layer import Composable, ComposableAnyRank, Spec
+from fnn.layers.layer import Composable, ComposableAnyRank
+from fnn.layers.spec import Spec
 from fnn.mode import Mode
 from fnn.random import Key
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Generic
 
 from fnn.autodiff.transforms import stop_gradient
-from fnn.layers.layer import P1, P2, S1, S2, Composable, In, Layer, Mid, Next, Out, P, S, Spec, check_layer
+from fnn.layers.layer import P1, P2, S1, S2, Composable, In, Layer, Mid, Next, Out, P, S, check_layer
+from fnn.layers.spec import Spec
 from fnn.mode import Mode
 from fnn.random import Key
 from fnn.tree.structure import take_apart
@@ -16,6 +17,8 @@ from fnn.tree.structure import take_apart
 @dataclass(frozen=True, repr=False)
 class Tied(Spec, Composable, Generic[In, Out, P1, P2, S1, S2]):
     """first, body, and a last function of the parameters of `first`. Made by `tied`."""
+
+    _maker = "tied"
 
     first: Layer[In, Any, P1, S1]
     body: Layer[Any, Any, P2, S2]
@@ -60,6 +63,8 @@ def tied(
 @dataclass(frozen=True, repr=False)
 class Frozen(Spec, Composable, Generic[In, Out, P, S]):
     """A body whose parameters get no gradient. Made by `frozen`."""
+
+    _maker = "frozen"
 
     body: Layer[In, Out, P, S]
 

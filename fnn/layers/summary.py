@@ -73,6 +73,9 @@ class _Cost:
         return Row(self.path or "model", layer, self.output, self.parameters, self.bytes, self.multiply_adds)
 
 
+_INPUT = "the input"
+
+
 class _Watch:
     """One run of a model on abstract arrays. `inner` has, for each layer that is running, what its parts have cost."""
 
@@ -81,8 +84,19 @@ class _Watch:
         self.inner = [0]
         self.claimed: set[int] = set()
         self.costs: list[_Cost] = []
-        self.last = "the input"
+        # who gave an array, by its identity; the arrays are kept, so that no other takes it
+        self.given: dict[int, tuple[Any, str]] = {}
         self.failed = False
+
+    def gives(self, tree: Any, who: str) -> None:
+        """Remember who gave these arrays."""
+        for leaf in take_apart(tree)[0]:
+            self.given[id(leaf)] = (leaf, who)
+
+    def source(self, tree: Any) -> str:
+        """Who gave them, where a layer or the input did."""
+        found = [self.given[id(leaf)][1] for leaf in take_apart(tree)[0] if id(leaf) in self.given]
+        return found[0] if found else ""
 
     def observe(self, layer: Any, path: str) -> _Observed:
         """The layer, and all layers in its fields, so that their runs are written down."""
@@ -100,7 +114,7 @@ class _Watch:
                 continue
             cost.is_whole = True
             object.__setattr__(copied, field.name, observed)
-        cost.layer = f"{type(layer).__name__}, of its own" if cost.is_whole else repr(layer)
+        cost.layer = f"{repr(layer).partition(chr(40))[0]}, of its own" if cost.is_whole else repr(layer)
         return _Observed(layer, copied, cost, self)
 
 
@@ -132,9 +146,12 @@ class _Observed:
                 raise
             watch.failed = True
             where = f"{cost.path} {self.layer!r}".strip()
-            hint = "; if it takes labels or tokens say dtype=np.int64" if watch.last == "the input" else ""
+            source = watch.source(x)
+            given = (
+                f"the input, {_shapes(x)}" if source == _INPUT else _shapes(x) + (f", which {source} gives" if source else "")
+            )
             kind = TypeError if isinstance(error, TypeError) else ValueError
-            given = f"the input, {_shapes(x)}" if hint else f"{_shapes(x)}, which {watch.last} gives"
+            hint = "; for labels or tokens say dtype=np.int64" if source == _INPUT and kind is TypeError else ""
             raise kind(f"summary: {where} does not take {given}: {error}{hint}") from error
         spent = watch.tally[0] - before
         cost.multiply_adds += spent - watch.inner.pop()
@@ -146,7 +163,8 @@ class _Observed:
         cost.bytes += sum([leaf.nbytes for leaf in mine])
         cost.output = output
         cost.times += 1
-        watch.last = f"{cost.path} {self.layer!r}".strip()
+        if y is not x:
+            watch.gives(y, f"{cost.path} {self.layer!r}".strip())
         return y, after
 
 
@@ -204,6 +222,7 @@ def summary(
     leaves, structure = take_apart(made)
     params, state = structure.unflatten([abstract(leaf.shape, np.zeros((), leaf.dtype), watch.tally) for leaf in leaves])
     x = _inputs(input_shape, dtype, watch.tally)
+    watch.gives(x, _INPUT)
     watch.observe(model, "").forward(params, state, x, EVAL)
     shown = [c for c in watch.costs if c.times and (not c.is_whole or c.parameters or c.multiply_adds)]
     table = Summary(

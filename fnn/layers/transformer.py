@@ -9,15 +9,17 @@ from typing import Literal, TypeAlias, TypedDict, Unpack, overload
 from fnn.arrays import Array, Array3
 from fnn.functional.activations import gelu
 from fnn.functional.attention import AttentionParams
+from fnn.functional.checks import check_int
 from fnn.functional.linear import DenseParams, dense
 from fnn.functional.noise import check_drop_rate, dropout
 from fnn.functional.norms import NormParams
 from fnn.initializers import glorot_uniform
 from fnn.layers.attention import Attention, CrossAttention, check_pair_of_sequences
 from fnn.layers.combinators import chain, residual
-from fnn.layers.core import Dense, Dropout, check_size
-from fnn.layers.layer import Chain, Composable, Spec
+from fnn.layers.core import Dense, Dropout
+from fnn.layers.layer import Chain, Composable
 from fnn.layers.norms import LayerNorm
+from fnn.layers.spec import Spec
 from fnn.mode import Mode
 from fnn.random import Key
 from fnn.tree import Record
@@ -57,16 +59,15 @@ def _mlp(
 
 @overload
 def encoder_block(
-    dim: int, heads: int, /, *, norm_first: Literal[True] = True, **options: Unpack[_Options]
+    dim: int, heads: int, *, norm_first: Literal[True] = True, **options: Unpack[_Options]
 ) -> Chain[Array3, Array3, PreNormParams, PreNormState]: ...
 @overload
 def encoder_block(
-    dim: int, heads: int, /, *, norm_first: Literal[False], **options: Unpack[_Options]
+    dim: int, heads: int, *, norm_first: Literal[False], **options: Unpack[_Options]
 ) -> Chain[Array3, Array3, PostNormParams, PostNormState]: ...
 def encoder_block(
     dim: int,
     heads: int,
-    /,
     *,
     norm_first: bool = True,
     hidden: int | None = None,
@@ -92,7 +93,7 @@ def encoder_block(
     >>> import fnn
     >>> gpt = fnn.stack(2, fnn.encoder_block(8, 2, causal=True)) >> fnn.LayerNorm(8) >> fnn.Dense(8, 65)
     """
-    hidden = 4 * dim if hidden is None else hidden
+    hidden = 4 * dim if hidden is None else check_int("encoder_block", "hidden", hidden)
     attend = Attention(dim, heads, causal=causal, drop_rate=drop_rate, kv_heads=kv_heads, rotary=rotary)
     mlp = _mlp(dim, hidden, drop_rate, activation)
     if norm_first:
@@ -114,6 +115,24 @@ class DecoderParams(Record):
     mlp_norm: NormParams
     hidden: DenseParams
     out: DenseParams
+
+    @classmethod
+    def init(
+        cls, key: Key, dim: int, /, *, heads: int, hidden: int | None = None, kv_heads: int | None = None
+    ) -> DecoderParams:
+        """glorot_uniform weights of the dense layers, of 4 * dim hidden units unless told otherwise; the others as usual."""
+        k1, k2, k3, k4 = key.split(4)
+        norm = NormParams.init(dim)
+        width = 4 * dim if hidden is None else hidden
+        return DecoderParams(
+            norm,
+            AttentionParams.init(k1, dim, heads=heads, kv_heads=kv_heads),
+            norm,
+            AttentionParams.init(k2, dim, heads=heads, kv_heads=kv_heads),
+            norm,
+            DenseParams.init(k3, dim, width, weight_init=glorot_uniform),
+            DenseParams.init(k4, width, dim, weight_init=glorot_uniform),
+        )
 
 
 @dataclass(frozen=True, repr=False)
@@ -141,7 +160,7 @@ class DecoderBlock(Spec, Composable):
 
     def __post_init__(self) -> None:
         if self.hidden is not None:
-            check_size("DecoderBlock", "hidden", self.hidden)
+            check_int("DecoderBlock", "hidden", self.hidden)
         check_drop_rate("DecoderBlock", self.drop_rate)
         if not callable(self.activation):
             raise TypeError(f"DecoderBlock: activation is {self.activation!r}, expected a function of one array, as fnn.gelu")
@@ -155,21 +174,8 @@ class DecoderBlock(Spec, Composable):
         )
 
     def init(self, key: Key, /) -> tuple[DecoderParams, None]:
-        """glorot_uniform weights of the dense layers; of the others what they begin with by themselves."""
-        k1, k2, k3, k4 = key.split(4)
-        norm = NormParams.init(self.dim)
-        hidden = 4 * self.dim if self.hidden is None else self.hidden
-        to_itself, to_memory = self._attentions()
-        params = DecoderParams(
-            norm,
-            to_itself.init(k1)[0],
-            norm,
-            to_memory.init(k2)[0],
-            norm,
-            DenseParams.init(k3, self.dim, hidden, weight_init=glorot_uniform),
-            DenseParams.init(k4, hidden, self.dim, weight_init=glorot_uniform),
-        )
-        return params, None
+        """DecoderParams.init, and no state."""
+        return DecoderParams.init(key, self.dim, heads=self.heads, hidden=self.hidden, kv_heads=self.kv_heads), None
 
     def forward(
         self, params: DecoderParams, state: None, x: tuple[Array3, Array3], mode: Mode, /

@@ -88,7 +88,7 @@ def winners(name: str, x: Value) -> Value:
 
 
 def class_numbers(name: str, prediction: Value, labels: Value, classes: int | None = None) -> tuple[Value, Value]:
-    """(predicted, true) class numbers in vectors: those of the largest logits, or the prediction itself if it is integers."""
+    """(predicted, true) classes in vectors of int64: those of the largest logits, or the prediction where it is integers."""
     if prediction.dtype.kind in "iu":
         check_label_shapes(name, "class numbers", prediction[..., np.newaxis], labels)
         found = prediction
@@ -99,7 +99,7 @@ def class_numbers(name: str, prediction: Value, labels: Value, classes: int | No
                 f"{name}: logits have shape {prediction.shape}, expected {(*prediction.shape[:-1], classes)}: "
                 f"the metric was made for {classes} classes"
             )
-        return winners(name, prediction).reshape(-1), labels.reshape(-1)
+        return winners(name, prediction).reshape(-1), labels.reshape(-1).astype(np.int64)
     else:
         raise TypeError(
             f"{name}: prediction is {describe(prediction)}, expected logits [..., classes] or integers, as "
@@ -110,7 +110,7 @@ def class_numbers(name: str, prediction: Value, labels: Value, classes: int | No
             wrong = numbers[(numbers < 0) | (numbers >= classes)]
             if wrong.size:
                 raise ValueError(f"{name}: {what} {wrong[0]} is out of range, expected class numbers from 0 to {classes - 1}")
-    return found.reshape(-1), labels.reshape(-1)
+    return found.reshape(-1).astype(np.int64), labels.reshape(-1).astype(np.int64)
 
 
 def check_scores(name: str, scores: Value, labels: Value) -> None:

@@ -52,8 +52,7 @@ class ConfusionMatrix(Metric[PairCounts, Array | Ints, Ints, Array2]):
         """The counts of one batch."""
         x, y, w = kept_rows("ConfusionMatrix", prediction, target, weights)
         found, labels = class_numbers("ConfusionMatrix", x, y, self.classes)
-        pairs = labels.astype(np.int64) * self.classes + found.astype(np.int64)
-        counts = _counts(pairs, spread_weights(w, y.shape), self.classes**2)
+        counts = _counts(labels * self.classes + found, spread_weights(w, y.shape), self.classes**2)
         return PairCounts(counts.reshape(self.classes, self.classes))
 
     def merge(self, a: PairCounts, b: PairCounts, /) -> PairCounts:

@@ -26,16 +26,6 @@ class ScoreCounts(Record):
     negative: Array1
 
 
-def _counted(scores: Value, positive: Value, negative: Value) -> ScoreCounts:
-    """Equal scores put together. Two ascending runs, one behind the other, are sorted in linear time."""
-    if not scores.size:
-        return ScoreCounts(scores, positive, negative)
-    order = np.argsort(scores, kind="stable")
-    scores = scores[order]
-    first = np.flatnonzero(np.append(True, scores[1:] != scores[:-1]))
-    return ScoreCounts(scores[first], np.add.reduceat(positive[order], first), np.add.reduceat(negative[order], first))
-
-
 class Ranking(Metric[ScoreCounts, Array, Ints, float]):
     """Base of metrics of how scores order two classes."""
 
@@ -50,12 +40,24 @@ class Ranking(Metric[ScoreCounts, Array, Ints, float]):
         check_scores(name, x, labels)
         w = np.ones(labels.size) if w is None else spread_weights(w, labels.shape)
         positive = labels.reshape(-1) == 1
-        return _counted(x.reshape(-1).astype(np.float64) + 0.0, w * positive, w * ~positive)  # -0.0 is 0.0
+        scores, at = np.unique(x.reshape(-1).astype(np.float64) + 0.0, return_inverse=True)  # -0.0 is 0.0
+        counts: list[Value] = [np.bincount(at, w * which, len(scores)) for which in (positive, ~positive)]
+        return ScoreCounts(scores, *[each.astype(np.float64) for each in counts])  # without rows they are integers
 
     def merge(self, a: ScoreCounts, b: ScoreCounts, /) -> ScoreCounts:
         """The distinct scores of both."""
-        fields = ((a.scores, b.scores), (a.positive, b.positive), (a.negative, b.negative))
-        return _counted(*[np.concatenate(pair) for pair in fields])
+        if len(a.scores) < len(b.scores):
+            a, b = b, a
+        # the scores of b that a has too are added there, the others are inserted: linear in a
+        at = np.searchsorted(a.scores, b.scores)
+        old = np.append(a.scores, np.nan)[at] == b.scores
+        new = at[~old]
+        columns = []
+        for mine, other in ((a.positive, b.positive), (a.negative, b.negative)):
+            column: Value = mine.copy()
+            column[at[old]] += other[old]
+            columns.append(np.insert(column, new, other[~old]))
+        return ScoreCounts(np.insert(a.scores, new, b.scores[~old]), *columns)
 
 
 @dataclass(frozen=True)

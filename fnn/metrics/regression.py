@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fnn.arrays import Array, Array1, Scalar, Value
-from fnn.metrics.checks import check_count, check_counted, kept_rows, quantities
+from fnn.metrics.checks import check_count, check_counted, kept_rows, quantities, spread_weights
 from fnn.metrics.metric import Average, Mean, Metric, Summed, Weights
 from fnn.tree import Record
 
@@ -119,15 +119,14 @@ class R2(Metric[Moments, Array, Array, float]):
                 f"R2: prediction and target have shape {y.shape}, expected [..., {self.outputs}]; for the mean over outputs "
                 f"write R2({y.shape[-1]}), for one R^2 of all entries R2() of prediction.ravel() and target.ravel()"
             )
-        x, y = x.reshape(-1, self.outputs), y.reshape(-1, self.outputs)
+        shape, x, y = y.shape, x.reshape(-1, self.outputs), y.reshape(-1, self.outputs)
         if not len(y):
             return self.init()
-        if w is None:
-            w = np.ones(len(y))
-        elif w.size != len(y):
-            raise ValueError(f"R2: weights have shape {w.shape}, expected one for each of the {len(y)} rows of {self.outputs}")
-        column = w.reshape(-1, 1)
-        weight = np.sum(w)
+        rows: Value = np.ones(len(y)) if w is None else spread_weights(w, shape[:-1])
+        if len(rows) != len(y):
+            raise ValueError(f"R2: there are {len(rows)} weights, expected one for each of the {len(y)} rows of {self.outputs}")
+        column = rows[:, np.newaxis]
+        weight = np.sum(column)
         lowest = np.min(y, 0)
         above = y - lowest
         mean = np.sum(column * above, 0) / weight

@@ -26,7 +26,8 @@ def _norm(x: Value) -> float:
     """The Euclidean norm of a vector, also where its square would overflow or vanish in the dtype."""
     if not x.size:
         return 0.0
-    norm = float(np.sqrt(np.dot(x, x)))
+    with np.errstate(all="ignore"):
+        norm = float(np.sqrt(np.dot(x, x)))
     if np.isfinite(norm) and norm > 1e-18:
         return norm
     top = float(np.max(np.abs(x)))

@@ -53,7 +53,7 @@ def lbfgs(
     works in the dtype of the parameters: float64 (`fnn.tree.astype`) gets several digits further.
 
     Source: Nocedal and Wright 2006, algorithms 7.4 and 7.5, with the line search of algorithms 3.5 and 3.6 for c1 = 1e-4 and
-    c2 = 0.9 and cubic interpolation.
+    c2 = 0.9 and cubic interpolation, and near a minimum, where values differ by rounding only, Hager and Zhang's (2005).
 
     Raises TypeError as `grad` does, and ValueError where f is not finite at the start.
 
@@ -64,6 +64,8 @@ def lbfgs(
     >>> found.converged, found.params.round(4)
     (True, array([1., 1.]))
     """
+    if not callable(f):
+        raise TypeError(f"lbfgs: f is {f!r}, expected a function of the parameters")
     check_hyper("lbfgs", "tolerance", tolerance, 0)
     for what, count in (("max_steps", max_steps), ("history", history), ("max_calls_per_step", max_calls_per_step)):
         check_count("lbfgs", what, count)
@@ -103,7 +105,7 @@ def lbfgs(
                 value, g = at(x + direction * t)
             return value, float(np.dot(g, direction)), g
 
-        found = _wolfe(along, (value, slope, g), first, max_calls_per_step)
+        found = _wolfe(along, (value, slope, g), first, max_calls_per_step, 8 * float(np.finfo(x.dtype).eps) * abs(value))
         if found is None:
             if pairs:
                 pairs.clear()
@@ -141,7 +143,15 @@ def _direction(g: Value, pairs: list[tuple[Value, Value, float]]) -> Value:
 _C1, _C2 = 1e-4, 0.9
 
 
-def _wolfe(along: Callable[[float], _Point], start: _Point, first: float, most: int) -> tuple[float, _Point] | None:
+def _flat(start: _Point, now: _Point, noise: float) -> bool:
+    """Where values differ by rounding only, slopes still tell (the approximate conditions of Hager and Zhang 2005)."""
+    (f0, slope0, g0), (f, slope, g) = start, now
+    return f <= f0 + noise and abs(slope) <= -_C2 * slope0 and bool(np.dot(g, g) < np.dot(g0, g0))
+
+
+def _wolfe(
+    along: Callable[[float], _Point], start: _Point, first: float, most: int, noise: float
+) -> tuple[float, _Point] | None:
     """A step t with f(t) <= f(0) + c1 t f'(0) and |f'(t)| <= c2 |f'(0)|, or the lowest found; None where none is lower."""
     f0, slope0, _ = start
     low_t, low = 0.0, start
@@ -152,19 +162,26 @@ def _wolfe(along: Callable[[float], _Point], start: _Point, first: float, most: 
         if not (np.isfinite(f) and np.all(np.isfinite(g))):
             t = low_t + (t - low_t) / 10  # outside of where f is defined
             continue
+        if _flat(start, now, noise):
+            return t, now
         if f > f0 + _C1 * t * slope0 or (i and f >= low[0]):
-            return _zoom(along, start, (low_t, low), (t, now), most - i - 1)
+            return _zoom(along, start, (low_t, low), (t, now), most - i - 1, noise)
         if abs(slope) <= -_C2 * slope0:
             return t, now
         if slope >= 0:
-            return _zoom(along, start, (t, now), (low_t, low), most - i - 1)
+            return _zoom(along, start, (t, now), (low_t, low), most - i - 1, noise)
         low_t, low = t, now
         t *= 2 if i else 4
     return (low_t, low) if low_t else None
 
 
 def _zoom(
-    along: Callable[[float], _Point], start: _Point, low: tuple[float, _Point], high: tuple[float, _Point], most: int
+    along: Callable[[float], _Point],
+    start: _Point,
+    low: tuple[float, _Point],
+    high: tuple[float, _Point],
+    most: int,
+    noise: float,
 ) -> tuple[float, _Point] | None:
     """Between `low`, the lowest point so far that decreases enough, and `high`, there are steps that fulfil both."""
     f0, slope0, _ = start
@@ -175,7 +192,10 @@ def _zoom(
         t = _cubic(a, fa, da, b, fb, db)
         now = along(t)
         f, slope, g = now
-        if not (np.isfinite(f) and np.all(np.isfinite(g))) or f > f0 + _C1 * t * slope0 or f >= fa:
+        finite = np.isfinite(f) and np.all(np.isfinite(g))
+        if finite and _flat(start, now, noise):
+            return t, now
+        if not finite or f > f0 + _C1 * t * slope0 or f >= fa:
             high = (t, now)
             continue
         if abs(slope) <= -_C2 * slope0:

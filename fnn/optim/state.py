@@ -39,7 +39,7 @@ class OptState(Record, Generic[P]):
         KeyError, with the names there are, for another name.
         """
         kept = {key: leaves for key in self.slots if (leaves := self._leaves_of(key)) is not None}
-        found = [key for key in kept if key == name or key.endswith(f".{name}")]
+        found = [name] if name in kept else [key for key in kept if key.endswith(f".{name}")]
         chosen = [leaf for key in found for leaf in kept[key]]
         if not found or len(set(chosen)) < len(chosen):
             shorts = {key: key.rpartition(".")[2] for key in kept}

@@ -9,7 +9,7 @@ import numpy as np
 
 from fnn.arrays import Array2, Scalar, Value
 from fnn.autodiff.transforms import detach, differentiate
-from fnn.layers.layer import Layer, check_layer, forward
+from fnn.layers.layer import Layer, check_layer
 from fnn.mode import Mode, Train
 from fnn.optim.optimizer import Optimizer, apply_flat, check_is_optimizer
 from fnn.training.train_state import P, S, TrainState
@@ -19,7 +19,6 @@ from fnn.tree import show
 Aux = TypeVar("Aux")
 Batch = ParamSpec("Batch")
 In = TypeVar("In")
-Out = TypeVar("Out")
 Prediction = TypeVar("Prediction")
 Target = TypeVar("Target")
 Stepped = TypeVar("Stepped")
@@ -142,26 +141,6 @@ def supervised(model: Any, criterion: Any, /) -> Any:
         return criterion(prediction, target), state
 
     return loss
-
-
-def predict(model: Layer[In, Out, P, S], params: P, state: S, x: In, /, *, batch_size: int | None = None) -> Out:
-    """The model's output in evaluation mode; with batch_size in pieces of that many rows, joined, to bound memory.
-
-    >>> import fnn
-    >>> model = fnn.Dense(2, 3)
-    >>> fnn.predict(model, *fnn.init(model, fnn.key(0)), np.ones((5, 2), np.float32), batch_size=2).shape
-    (5, 3)
-    """
-    if batch_size is None:
-        return forward(model, params, state, x)[0]
-    if not isinstance(batch_size, int):
-        raise TypeError(f"predict: batch_size is {batch_size}, a {type(batch_size).__name__}, expected an int")
-    if batch_size < 1:
-        raise ValueError(f"predict: batch_size is {batch_size}, expected at least 1")
-    rows: Any = x
-    parts: Any = [forward(model, params, state, rows[i : i + batch_size])[0] for i in range(0, max(len(rows), 1), batch_size)]
-    joined: Any = np.concatenate(parts)
-    return joined  # type: ignore[no-any-return]  # pieces of an Out joined are an Out
 
 
 def repeat(

@@ -15,9 +15,9 @@ from fnn.tree.operations import replace_at as replace_at
 from fnn.tree.operations import show as show
 from fnn.tree.operations import size as size
 from fnn.tree.operations import zeros_like as zeros_like
-from fnn.tree.structure import PyTree as PyTree
-from fnn.tree.structure import Structure as Structure
-from fnn.tree.structure import flatten as flatten
 from fnn.tree.selection import Selector as Selector
 from fnn.tree.selection import everything as everything
 from fnn.tree.selection import matrices as matrices
+from fnn.tree.structure import PyTree as PyTree
+from fnn.tree.structure import Structure as Structure
+from fnn.tree.structure import flatten as flatten

@@ -8,12 +8,24 @@ from dataclasses import dataclass
 from typing import Any
 
 import fnn
-from tests.laws.families import attention, combinators, convolution, core, embedding, noise, norms, pooling, recurrence, resize
+from tests.laws.families import (
+    attention,
+    combinators,
+    convolution,
+    core,
+    embedding,
+    losses,
+    noise,
+    norms,
+    pooling,
+    recurrence,
+    resize,
+)
 from tests.laws.families.case import KernelCase, LayerCase
 from tests.laws.losses import LOSSES as LOSSES
 from tests.laws.losses import LossCase as LossCase
 
-FAMILIES: list[Any] = [core, combinators, convolution, recurrence, noise, pooling, resize, norms, embedding, attention]
+FAMILIES: list[Any] = [core, combinators, convolution, recurrence, noise, pooling, resize, norms, embedding, attention, losses]
 
 
 @dataclass(frozen=True)

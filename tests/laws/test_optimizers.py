@@ -122,8 +122,8 @@ def test_a_pickled_run_goes_on_with_the_same_bits_and_the_state_keeps_its_shapes
 
 def with_rate(case: OptimizerCase, rate: Any) -> fnn.Optimizer | None:
     """The optimiser with another learning rate, where it is a named one."""
-    fields = getattr(case.opt, "__dataclass_fields__", {})
-    return replace(case.opt, learning_rate=rate) if "learning_rate" in fields else None  # type: ignore[call-arg]
+    opt: Any = case.opt
+    return replace(opt, learning_rate=rate) if "learning_rate" in opt.__dataclass_fields__ else None
 
 
 named = [case for case in OPTIMIZERS if with_rate(case, 0.1)]

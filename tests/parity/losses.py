@@ -164,6 +164,7 @@ def _grid() -> list[ParityCase]:
     for weight in (3.0, np.array([0.5, 2.0, 1.0, 0.0], np.float32)):
         golden = isinstance(weight, float)
         cases += _pair("bce_with_logits", _logits, {"pos_weight": weight}, _binary(weight), golden=golden)
+    options: dict[str, Any]
     for full in (False, True):
         options = {"full": full}
         cases += _pair("poisson_nll", _rates, {"log_input": True, **options}, _of_two("poisson_nll_loss", **options))

@@ -96,4 +96,9 @@ CASES: list[OptimizerParity] = [
     ),
     OptimizerParity("adadelta", optim.Adadelta(), lambda t, p: t.Adadelta(p)),
     OptimizerParity("rprop", optim.Rprop(), lambda t, p: t.Rprop(p)),
+    OptimizerParity(
+        "rprop, other options",
+        optim.Rprop(0.1, grow=1.5, shrink=0.4, smallest=0.03, largest=0.2),
+        lambda t, p: t.Rprop(p, 0.1, (0.4, 1.5), (0.03, 0.2)),
+    ),
 ]

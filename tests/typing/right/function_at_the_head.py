@@ -33,3 +33,10 @@ assert_type(fnn.predict(images, p, s, np.ones((2, 2, 2, 3), np.float32)), fnn.Ar
 
 classes = fnn.Function(one_hot) >> fnn.Dense(3, 2) >> fnn.log_softmax
 assert_type(fnn.predict(classes, *fnn.init(classes, fnn.key(0)), np.array([0, 1, 2])), fnn.Array2)
+
+# a function stands in front of a layer as it is
+plainly = rows_of_pixels >> fnn.Dense(12, 4) >> fnn.relu
+assert_type(fnn.init(plainly, fnn.key(0))[0], tuple[None, fnn.DenseParams, None])
+assert_type(fnn.predict(plainly, *fnn.init(plainly, fnn.key(0)), np.ones((5, 2, 2, 3), np.float32)), fnn.Array2)
+flat = fnn.flatten >> fnn.Dense(12, 4)
+assert_type(fnn.init(flat, fnn.key(0))[0], tuple[None, fnn.DenseParams])

@@ -35,7 +35,6 @@ fnn.Attention(8, 2, causal="no")  # mypy: [arg-type]  pyright: [reportArgumentTy
 fnn.encoder_block(8, 2, norm_first="no")  # mypy: [call-overload]  pyright: [reportArgumentType, reportCallIssue]
 fnn.encoder_block(8, 2, hiden=16)  # mypy: [call-overload]  pyright: [reportCallIssue]
 fnn.AttentionParams.init(key, 8)  # mypy: [call-arg]  pyright: [reportCallIssue]
-print(fnn.Dense(4, 8) >> fnn.Attention(8, 2))  # mypy: [operator]  pyright: [reportOperatorIssue]
 print(fnn.encoder_block(8, 2) >> fnn.DecoderBlock(8, 2))  # mypy: [operator]  pyright: [reportOperatorIssue]
 block_params = fnn.init(fnn.encoder_block(8, 2, norm_first=False), key)[0]
 assert_type(block_params, tuple[fnn.NormParams, fnn.AttentionParams])  # mypy: [assert-type]  pyright: [reportAssertTypeFailure]

@@ -25,21 +25,17 @@ metrics.R2().compute(metrics.MAE().init())  # mypy: [arg-type]  pyright: [report
 metrics.RocAuc().merge(metrics.RocAuc().init(), metrics.LogLoss().init())  # mypy: [arg-type]  pyright: [reportArgumentType]
 metrics.OneVsRest(metrics.MSE(), 3)  # mypy: [arg-type]  pyright: [reportArgumentType]
 metrics.Several(accuracy=metrics.Accuracy)  # mypy: [arg-type]  pyright: [reportArgumentType]
-metrics.Several(accuracy=metrics.Accuracy(), error=metrics.MSE())(
-    logits, labels
-)  # mypy: [arg-type]  pyright: [reportArgumentType]
+mixed = metrics.Several(accuracy=metrics.Accuracy(), error=metrics.MSE())  # mypy: []  pyright: [reportArgumentType]
+mixed(logits, labels)  # mypy: [arg-type]  pyright: []
 matrix: float = metrics.ConfusionMatrix(3)(logits, labels)  # mypy: [assignment]  pyright: [reportAssignmentType]
-value: dict[str, fnn.Array2] = metrics.Several(accuracy=metrics.Accuracy())(
-    logits, labels
-)  # mypy: [assignment]  pyright: [reportAssignmentType]
+single = metrics.Several(accuracy=metrics.Accuracy())
+value: dict[str, str] = single(logits, labels)  # mypy: [assignment]  pyright: [reportAssignmentType]
 
 
 @dataclass(frozen=True)
 class Bias(metrics.Average[fnn.Array, fnn.Array]):
-    def values(
-        self, prediction: fnn.Array, target: fnn.Array, /
-    ) -> float:  # mypy: [override]  pyright: [reportIncompatibleMethodOverride]
-        return float(np.mean(prediction - target))
+    def values(self, x: fnn.Array, y: fnn.Array, /) -> float:  # mypy: [override]  pyright: [reportIncompatibleMethodOverride]
+        return float(np.mean(x - y))
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,6 @@ print(right >> WithoutMode())  # mypy: [operator]  pyright: [reportOperatorIssue
 print(WithoutInit() >> fnn.relu)  # mypy: [misc]  pyright: [reportOperatorIssue]
 print(WithoutMode() >> fnn.relu)  # mypy: [misc]  pyright: [reportOperatorIssue]
 print(Bare() >> fnn.relu)  # mypy: [operator]  pyright: [reportOperatorIssue]
-print(fnn.relu >> fnn.Dense(2, 3))  # mypy: [operator]  pyright: [reportOperatorIssue]
 print(fnn.Dense(2, 3) | fnn.relu)  # mypy: [operator]  pyright: [reportOperatorIssue]
 right(fnn.key(0))  # mypy: [operator]  pyright: [reportCallIssue]
 fnn.init(fnn.relu, fnn.key(0))  # mypy: [arg-type]  pyright: [reportArgumentType]

@@ -1,0 +1,31 @@
+"""Data as values: batches, splits, scaling, CSV files, memory maps, augmentation, reading ahead."""
+
+from fnn.data.augmentation import add_noise as add_noise
+from fnn.data.augmentation import cutout as cutout
+from fnn.data.augmentation import mixup as mixup
+from fnn.data.augmentation import random_crop as random_crop
+from fnn.data.augmentation import random_flip as random_flip
+from fnn.data.augmentation import random_quarter_turns as random_quarter_turns
+from fnn.data.augmentation import random_shift as random_shift
+from fnn.data.batching import Batches as Batches
+from fnn.data.batching import batches as batches
+from fnn.data.batching import batches_of as batches_of
+from fnn.data.categories import OneHot as OneHot
+from fnn.data.csv_table import Table as Table
+from fnn.data.csv_table import read_csv as read_csv
+from fnn.data.maps import map_npy as map_npy
+from fnn.data.maps import map_npz as map_npz
+from fnn.data.ordering import order as order
+from fnn.data.prefetching import Prefetched as Prefetched
+from fnn.data.prefetching import prefetch as prefetch
+from fnn.data.rows import Examples as Examples
+from fnn.data.rows import Items as Items
+from fnn.data.rows import Rows as Rows
+from fnn.data.rows import Subset as Subset
+from fnn.data.rows import examples as examples
+from fnn.data.rows import stacked as stacked
+from fnn.data.rows import subset as subset
+from fnn.data.scaling import MinMax as MinMax
+from fnn.data.scaling import Normalizer as Normalizer
+from fnn.data.splitting import k_fold as k_fold
+from fnn.data.splitting import split as split

@@ -1,0 +1,67 @@
+"""Activation functions with their derivatives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+from fnn.arrays import Array1, Value
+from fnn.autodiff.transforms import vjp
+from fnn.plot.canvas import BLUE, ORANGE, several, tidy
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Elementwise: TypeAlias = Callable[[Array1], Array1]
+
+
+def activations(
+    functions: Elementwise | Sequence[Elementwise] | Mapping[str, Elementwise],
+    *,
+    low: float = -4.0,
+    high: float = 4.0,
+    ax: Axes | Iterable[Axes] | None = None,
+) -> tuple[Axes, ...]:
+    """f and its derivative f' over [low, high], a picture for each function; the derivative is what `fnn.vjp` gives.
+
+    functions: one, several, or several by title, as {"leaky": lambda x: fnn.leaky_relu(x, 0.1)}. Each is elementwise.
+
+    Raises ValueError for a function that is not elementwise, as softmax.
+
+    >>> import fnn
+    >>> [ax.get_title() for ax in activations([fnn.relu, fnn.tanh])]
+    ['relu', 'tanh']
+    """
+    if not low < high:
+        raise ValueError(f"activations: low is {low} and high {high}, expected low < high")
+    if not isinstance(functions, Mapping):
+        listed = [functions] if callable(functions) else list(functions)
+        functions = {getattr(f, "__name__", repr(f)): f for f in listed}
+    if not functions:
+        raise ValueError("activations: functions is empty: there is nothing to draw")
+    x: Array1 = np.linspace(low, high, 401)
+    pairs = {title: _slope(title, f, x) for title, f in functions.items()}
+    made = several("activations", ax, len(pairs), 4, 2.8, 2.6)
+    for i, (each, (title, (y, slope))) in enumerate(zip(made, pairs.items(), strict=True)):
+        each.plot(x, y, color=BLUE, linewidth=1.8, label="f")
+        each.plot(x, slope, "--", color=ORANGE, linewidth=1.4, label="f\N{PRIME}")
+        each.axhline(0, color="gray", linewidth=0.6, zorder=0)
+        each.axvline(0, color="gray", linewidth=0.6, zorder=0)
+        each.set(title=title, xlim=(low, high))
+        tidy(each)
+        if i == 0:
+            each.legend(frameon=False, loc="upper left")
+    return made
+
+
+def _slope(title: str, f: Elementwise, x: Array1) -> tuple[Array1, Array1]:
+    y, pullback = vjp(f, x)
+    # a pullback of ones sums each column of the Jacobian: f' only where that is diagonal
+    middle: Value = slice(200, 201)
+    if np.shape(y) != x.shape or not np.array_equal(f(x[middle]), y[middle], equal_nan=True):
+        raise ValueError(
+            f"activations: {title} is not elementwise: its values depend on more than one entry, so it has no curve of its own"
+        )
+    return y, pullback(np.ones_like(y))

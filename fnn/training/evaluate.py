@@ -1,0 +1,154 @@
+"""evaluate: metrics of a model over data, in batches, exact whatever their sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeAlias, TypeVar, overload
+
+import numpy as np
+
+from fnn.arrays import Scalar
+from fnn.data.batching import batches
+from fnn.layers.layer import In, Layer, Out, forward
+from fnn.metrics.metric import Mean, Metric
+from fnn.training.feed import has_rows, rows_of
+from fnn.training.predict import check_batch_size
+from fnn.training.train_state import TrainState
+from fnn.tree import PyTree, show
+
+Target = TypeVar("Target")
+Result = TypeVar("Result")
+PT = TypeVar("PT", bound=PyTree)
+ST = TypeVar("ST", bound=PyTree)
+
+# what is evaluated: a TrainState, or the pair that fnn.init gives
+Trained: TypeAlias = TrainState[PT, ST] | tuple[PT, ST]
+# pairs at once, or batches of them
+Pairs: TypeAlias = tuple[In, Target] | Iterable[tuple[In, Target]]
+Criterion: TypeAlias = Callable[[Out, Target], Scalar]
+
+
+@overload
+def evaluate(  # type: ignore[overload-overlap]  # a metric is a function of its arguments too, and is meant first
+    model: Layer[In, Out, PT, ST],
+    trained: Trained[PT, ST],
+    data: Pairs[In, Target],
+    metrics: Metric[Any, Out, Target, Result],
+    /,
+    *,
+    batch_size: int = 256,
+) -> Result: ...
+@overload
+def evaluate(
+    model: Layer[In, Out, PT, ST],
+    trained: Trained[PT, ST],
+    data: Pairs[In, Target],
+    metrics: Mapping[str, Metric[Any, Out, Target, float] | Criterion[Out, Target]],
+    /,
+    *,
+    batch_size: int = 256,
+) -> dict[str, float]: ...
+@overload
+def evaluate(
+    model: Layer[In, Out, PT, ST],
+    trained: Trained[PT, ST],
+    data: Pairs[In, Target],
+    metrics: Mapping[str, Metric[Any, Out, Target, Any] | Criterion[Out, Target]],
+    /,
+    *,
+    batch_size: int = 256,
+) -> dict[str, Any]: ...
+@overload
+def evaluate(
+    model: Layer[In, Out, PT, ST],
+    trained: Trained[PT, ST],
+    data: Pairs[In, Target],
+    metrics: Criterion[Out, Target],
+    /,
+    *,
+    batch_size: int = 256,
+) -> float: ...
+def evaluate(model: Any, trained: Any, data: Any, metrics: Any, /, *, batch_size: int = 256) -> Any:
+    """Metrics of the model on data, in evaluation mode, in batches of `batch_size` rows.
+
+    trained: a TrainState, or (params, state).
+
+    data: (x, target), or (x, target, weights); x may be a tree. Or an iterable of such batches, as `fnn.batches` gives them.
+
+    metrics: a metric of fnn.metrics, whose value is returned; or a criterion as `fnn.mse`, a mean over rows, which gives its
+    mean over all rows; or a mapping of names to such, which gives a dict. The batches may differ in size: the result is that of
+    all rows at once, up to rounding.
+
+    Raises ValueError where there are no rows; a criterion takes no weights.
+
+    >>> import fnn
+    >>> model = fnn.Dense(2, 3)
+    >>> x, labels = np.ones((5, 2), np.float32), np.array([0, 1, 2, 1, 1])
+    >>> metrics = {"loss": fnn.cross_entropy, "accuracy": fnn.metrics.Accuracy()}
+    >>> values = fnn.evaluate(model, fnn.init(model, fnn.key(0)), (x, labels), metrics, batch_size=2)
+    >>> {name: round(value, 4) for name, value in values.items()}
+    {'loss': 2.6047, 'accuracy': 0.2}
+    """
+    params, state = _parts(trained)
+    check_batch_size("evaluate", batch_size)
+    is_one = not isinstance(metrics, Mapping)
+    named: dict[str, _Criterion | Metric[Any, Any, Any, Any]] = {
+        name: _as_metric(name, metric) for name, metric in ({"": metrics} if is_one else metrics).items()
+    }
+    counted = {name: metric.init() for name, metric in named.items()}
+    for batch in batches(data, batch_size) if has_rows(data) else data:
+        if not isinstance(batch, tuple) or len(batch) not in (2, 3):
+            raise TypeError(f"evaluate: a batch is {show(batch)}, expected (x, target) or (x, target, weights)")
+        x, *rest = batch
+        if rows_of(batch) == 0:
+            continue
+        prediction = forward(model, params, state, x)[0]
+        for name, metric in named.items():
+            counted[name] = metric.merge(counted[name], metric.measure(prediction, *rest))
+    values = {name: metric.compute(counted[name]) for name, metric in named.items()}
+    return values[""] if is_one else values
+
+
+def _parts(trained: Any) -> tuple[Any, Any]:
+    if isinstance(trained, TrainState):
+        return trained.params, trained.state
+    if not isinstance(trained, tuple) or len(trained) != 2:
+        raise TypeError(f"evaluate: the second argument is {show(trained)}, expected a TrainState, or (params, state)")
+    return trained
+
+
+class _Criterion:
+    """A mean over rows as a metric: it is weighted with the number of rows of each batch."""
+
+    def __init__(self, f: Callable[[Any, Any], Any]) -> None:
+        self.f = f
+
+    def init(self) -> Mean:
+        return Mean(np.float64(0), np.float64(0))
+
+    def measure(self, prediction: Any, target: Any, weights: None = None) -> Mean:
+        if weights is not None:
+            raise ValueError(f"evaluate: there are weights, which {self.f!r} does not take; use one of fnn.metrics")
+        value = self.f(prediction, target)
+        if np.ndim(value):
+            raise ValueError(f"evaluate: {self.f!r} gave {show(value)}, expected one number, the mean over the batch")
+        rows = np.float64(rows_of(target))
+        return Mean(rows * np.float64(value), rows)
+
+    def merge(self, a: Mean, b: Mean) -> Mean:
+        return Mean(a.total + b.total, a.weight + b.weight)
+
+    def compute(self, state: Mean) -> float:
+        if not state.weight:
+            raise ValueError("evaluate: there are no rows")
+        return float(state.total / state.weight)
+
+
+def _as_metric(name: str, metric: Any) -> _Criterion | Metric[Any, Any, Any, Any]:
+    if isinstance(metric, Metric):
+        return metric
+    if isinstance(metric, type) or not callable(metric):
+        of = f" {name!r}" if name else ""
+        hint = f"; make one with {metric.__name__}(...)" if isinstance(metric, type) else ""
+        raise TypeError(f"evaluate: the metric{of} is {metric!r}, expected one of fnn.metrics or a function as fnn.mse{hint}")
+    return _Criterion(metric)
