@@ -423,7 +423,7 @@ def one_by_one(n: int) -> Any:
             return n
 
         def __getitem__(self, i: int) -> float:
-            return [0.5] * n [i]  # fmt: skip
+            return ([0.5] * n)[i]
 
     return Single()
 

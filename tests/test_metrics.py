@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 import fnn as typed_fnn
 from fnn import metrics as typed_metrics
 from fnn.metrics import Average
+from fnn.testing import METRIC_LAWS, check_metric
 from tests.golden.record_metrics import CASES, FILE
 from tests.golden.record_metrics import given as inputs_of
 
@@ -229,6 +230,97 @@ def test_states_merge_across_processes() -> None:
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         states = pool.starmap(metric.measure, [(x[:13], y[:13]), (x[13:], y[13:])])
     assert close(metric.compute(metric.merge(*states)), metric(x, y))
+
+
+@each_metric
+def test_every_metric_keeps_the_laws_of_users(name: str) -> None:
+    metric, draw = METRICS[name]
+    assert check_metric(metric, *draw(np.random.default_rng(14), 12)) == tuple(METRIC_LAWS)
+
+
+@dataclass(frozen=True)
+class Total(m.Metric):  # type: ignore[misc]  # untyped, as its subclasses are wrong on purpose
+    """The sum of predictions."""
+
+    def init(self) -> Any:
+        return np.zeros(1)
+
+    def measure(self, prediction: Any, target: Any, weights: Any = None, /) -> Any:
+        return np.sum(prediction, keepdims=True)
+
+    def merge(self, a: Any, b: Any, /) -> Any:
+        return a + b
+
+    def compute(self, state: Any, /) -> float:
+        return float(state[0])
+
+
+class MeanOfMeans(Total):
+    def merge(self, a: Any, b: Any, /) -> Any:
+        return (a + b) / 2
+
+
+class Last(Total):
+    def merge(self, a: Any, b: Any, /) -> Any:
+        return b
+
+
+class Inplace(Total):
+    def merge(self, a: Any, b: Any, /) -> Any:
+        a += b
+        return a
+
+
+class Keeps(Total):
+    def measure(self, prediction: Any, target: Any, weights: Any = None, /) -> Any:
+        return prediction[:1]
+
+
+class Batches(Total):
+    def measure(self, prediction: Any, target: Any, weights: Any = None, /) -> Any:
+        return np.ones(1) * (len(prediction) > 0)
+
+
+class Drawn(Total):
+    def measure(self, prediction: Any, target: Any, weights: Any = None, /) -> Any:
+        return np.random.default_rng().random(1)
+
+
+class Closed(Total):
+    def measure(self, prediction: Any, target: Any, weights: Any = None, /) -> Any:
+        return np.sum(prediction, keepdims=True), lambda: None
+
+    def merge(self, a: Any, b: Any, /) -> Any:
+        return a[0] + b[0], a[1]
+
+    def compute(self, state: Any, /) -> float:
+        return float(state[0][0])
+
+
+@pytest.mark.parametrize(
+    ("metric", "law", "message"),
+    [
+        (MeanOfMeans(), "neutral element", r"merge\(state, init\(\)\) and state have the values: 3.0 and 6.0"),
+        (MeanOfMeans(), "merging", "merged from the left and from the right"),
+        (MeanOfMeans(), "unequal batches", "rows and all at once the values are"),
+        (Last(), "merging", r"merge\(a, b\) and merge\(b, a\) give the values"),
+        (Inplace(), "purity", "it wrote to its argument a"),
+        (Keeps(), "purity", "the state and the batch share memory"),
+        (Batches(), "unequal batches", "in batches of"),
+        (Drawn(), "determinism", "two states of one batch differ"),
+        (Closed(), "pickling", "the state does not pickle"),
+    ],
+)
+def test_a_metric_that_breaks_a_law_is_told_which(metric: Any, law: str, message: str) -> None:
+    x = np.array([0.0, 1.0, 2.0, 3.0])
+    assert check_metric(Total(), x, x) == tuple(METRIC_LAWS)
+    with pytest.raises(AssertionError, match=rf"^check_metric: {type(metric).__name__} breaks the law '{law}': .*{message}"):
+        check_metric(metric, x, x, laws=(law,))
+
+
+def test_laws_of_metrics_need_three_rows() -> None:
+    with pytest.raises(ValueError, match="^check_metric: prediction and target share 2 rows, expected at least 3"):
+        check_metric(Total(), np.ones(2), np.ones(2))
 
 
 # Values

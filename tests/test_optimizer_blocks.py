@@ -442,7 +442,7 @@ def test_accumulating_is_one_step_with_the_mean_batch(inner: fnn.Optimizer, n: i
             assert state.learning_rate == own.learning_rate
             params, state = fnn.update(opt, g, state, params)
             assert k + 1 == n or bits(params) == bits(before)
-        plain, own = fnn.update(inner, fnn.tree.map(lambda *gs: sum(gs) / n, *grads), own, plain)
+        plain, own = fnn.update(inner, fnn.tree.map(lambda g, *more: (g + sum(more)) / n, *grads), own, plain)
         for p, q in zip(fnn.tree.leaves(params), fnn.tree.leaves(plain), strict=True):
             np.testing.assert_allclose(p, q, rtol=1e-12)
     assert (state.step, own.step) == (4 * n, 4)

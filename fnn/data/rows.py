@@ -125,7 +125,8 @@ def _read_object(name: str, path: str, source: Any, rows: Int1) -> Any:
     try:
         found = source[rows]
     except TypeError as error:
-        error.add_note(f"{name}: {what} was indexed with an integer array of {len(rows)} rows; {advice}")
+        if not isinstance(source, (Examples, Subset)):
+            error.add_note(f"{name}: {what} was indexed with an integer array of {len(rows)} rows; {advice}")
         raise
     for at, leaf in paths(found):
         if np.shape(leaf)[:1] != (len(rows),):

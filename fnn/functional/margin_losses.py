@@ -98,8 +98,8 @@ def multi_margin(logits: Array, labels: Ints, /, *, margin: float = 1.0, p: Lite
     """The multi-class hinge loss: the mean over all rows of sum_{k != y} max(0, margin - x_y + x_k)^p / classes.
 
     logits x: [..., classes]. labels y: integers [...] in [0, classes). p is 1 or 2. Options and defaults are those of
-    PyTorch's MultiMarginLoss; weights of classes are weights of rows: `weighted_mean(multi_margin_per_example(x, y), w[y])`.
-    Source: Weston and Watkins 1999, divided by the number of classes.
+    PyTorch's MultiMarginLoss; its class weights w, of which the mean is over the number of rows, are written
+    np.mean(w[y] * multi_margin_per_example(x, y)). Source: Weston and Watkins 1999, divided by the number of classes.
 
     Raises ValueError where the shapes do not fit or are empty, a label is out of range, there is one class, or p is another
     number; TypeError where the logits are not floating or the labels not integers.

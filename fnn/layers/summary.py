@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
-from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +10,11 @@ import numpy as np
 
 from fnn.autodiff.abstract import abstract
 from fnn.autodiff.primitive import shape_of
-from fnn.layers.layer import Chain, Layer, P, S, check_layer, init, is_layer
+from fnn.layers.layer import Layer, P, S, check_layer, init
+from fnn.layers.observe import Forward, Place, observed
+from fnn.layers.table import as_table
 from fnn.mode import EVAL, Mode
-from fnn.random import Key, key
+from fnn.random import key
 from fnn.tree.structure import take_apart
 
 if TYPE_CHECKING:
@@ -46,22 +46,16 @@ class Summary:
         head = ("path", "layer", "output", "parameters", "bytes", "multiply-adds")
         body = [(r.path, r.layer, r.output, f"{r.parameters:,}", f"{r.bytes:,}", f"{r.multiply_adds:,}") for r in self.rows]
         total = ("total", "", "", f"{self.parameters:,}", f"{self.bytes:,}", f"{self.multiply_adds:,}")
-        widths = [max([len(row[i]) for row in (head, *body, total)]) for i in range(len(head))]
-        line = "-" * (sum(widths) + 2 * (len(widths) - 1))
-        text = [
-            "  ".join([cell.ljust(w) if i < 3 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))])
-            for row in (head, *body, total)
-        ]
-        return "\n".join([text[0].rstrip(), line, *[row.rstrip() for row in text[1:-1]], line, text[-1].rstrip()])
+        return as_table(head, body, left=3, total=total)
 
 
 @dataclass
 class _Cost:
     """What was seen of one layer so far."""
 
-    path: str
-    layer: str
-    is_whole: bool
+    path: str = ""
+    layer: str = ""
+    is_whole: bool = False
     output: str = ""
     parameters: int = 0
     bytes: int = 0
@@ -98,74 +92,43 @@ class _Watch:
         found = [self.given[id(leaf)][1] for leaf in take_apart(tree)[0] if id(leaf) in self.given]
         return found[0] if found else ""
 
-    def observe(self, layer: Any, path: str) -> _Observed:
-        """The layer, and all layers in its fields, so that their runs are written down."""
-        cost = _Cost(path, type(layer).__name__, False)
-        self.costs.append(cost)
-        copied = copy(layer)
-        for field in dataclasses.fields(layer) if dataclasses.is_dataclass(layer) else ():
-            value = getattr(layer, field.name)
-            here = path if isinstance(layer, Chain) else f"{path}.{field.name}"
-            if is_layer(value):
-                observed: Any = self.observe(value, here)
-            elif isinstance(value, tuple) and value and all([is_layer(part) for part in value]):
-                observed = tuple([self.observe(part, f"{here}[{i}]") for i, part in enumerate(value)])
-            else:
-                continue
-            cost.is_whole = True
-            object.__setattr__(copied, field.name, observed)
-        cost.layer = f"{repr(layer).partition(chr(40))[0]}, of its own" if cost.is_whole else repr(layer)
-        return _Observed(layer, copied, cost, self)
-
-
-@dataclass(frozen=True, repr=False)
-class _Observed:
-    """A layer that runs as it is and writes down what it gave."""
-
-    layer: Any
-    copied: Any
-    cost: _Cost
-    watch: _Watch
-
-    def init(self, key: Key, /) -> tuple[Any, Any]:
-        made: tuple[Any, Any] = self.layer.init(key)
-        return made
-
-    def __repr__(self) -> str:
-        return repr(self.layer)
-
-    def forward(self, params: Any, state: Any, x: Any, mode: Mode, /) -> tuple[Any, Any]:
-        cost, watch = self.cost, self.watch
-        before = watch.tally[0]
-        watch.inner.append(0)
+    def around(self, place: Place, params: Any, state: Any, x: Any, mode: Mode, run: Forward) -> tuple[Any, Any]:
+        """One layer runs: what it gives and costs is written down."""
+        cost = self.cost_of(place)
+        before = self.tally[0]
+        self.inner.append(0)
+        here = f"{place.path} {place.layer!r}".strip()
         try:
-            y, after = self.copied.forward(params, state, x, mode)
+            y, after = run(params, state, x, mode)
             output = _shapes(y)
         except (ValueError, TypeError, IndexError) as error:
-            if watch.failed:
+            if self.failed:
                 raise
-            watch.failed = True
-            where = f"{cost.path} {self.layer!r}".strip()
-            source = watch.source(x)
-            given = (
-                f"the input, {_shapes(x)}" if source == _INPUT else _shapes(x) + (f", which {source} gives" if source else "")
-            )
+            self.failed = True
+            hint = "; if it takes labels or tokens say dtype=np.int64" if self.last == "the input" else ""
             kind = TypeError if isinstance(error, TypeError) else ValueError
-            hint = "; for labels or tokens say dtype=np.int64" if source == _INPUT and kind is TypeError else ""
-            raise kind(f"summary: {where} does not take {given}: {error}{hint}") from error
-        spent = watch.tally[0] - before
-        cost.multiply_adds += spent - watch.inner.pop()
-        watch.inner[-1] += spent
+            raise kind(f"summary: {here} does not take {_shapes(x)}, which {self.last} gives: {error}{hint}") from error
+        spent = self.tally[0] - before
+        cost.multiply_adds += spent - self.inner.pop()
+        self.inner[-1] += spent
         # what no layer inside has claimed; an array that two layers share counts once
-        mine = [leaf for leaf in take_apart(params)[0] if id(leaf) not in watch.claimed]
-        watch.claimed.update([id(leaf) for leaf in mine])
+        mine = [leaf for leaf in take_apart(params)[0] if id(leaf) not in self.claimed]
+        self.claimed.update([id(leaf) for leaf in mine])
         cost.parameters += sum([leaf.size for leaf in mine])
         cost.bytes += sum([leaf.nbytes for leaf in mine])
         cost.output = output
         cost.times += 1
-        if y is not x:
-            watch.gives(y, f"{cost.path} {self.layer!r}".strip())
+        self.last = here
         return y, after
+
+    def cost_of(self, place: Place) -> _Cost:
+        """What was seen of the layer at this place; rows stand in the order of the places."""
+        while len(self.costs) <= place.number:
+            self.costs.append(_Cost())
+        cost = self.costs[place.number]
+        cost.path, cost.is_whole = place.path, place.is_whole
+        cost.layer = f"{type(place.layer).__name__}, of its own" if place.is_whole else repr(place.layer)
+        return cost
 
 
 def _shapes(x: Any) -> str:
@@ -223,7 +186,7 @@ def summary(
     params, state = structure.unflatten([abstract(leaf.shape, np.zeros((), leaf.dtype), watch.tally) for leaf in leaves])
     x = _inputs(input_shape, dtype, watch.tally)
     watch.gives(x, _INPUT)
-    watch.observe(model, "").forward(params, state, x, EVAL)
+    observed(model, watch.around).forward(params, state, x, EVAL)
     shown = [c for c in watch.costs if c.times and (not c.is_whole or c.parameters or c.multiply_adds)]
     table = Summary(
         tuple([cost.row() for cost in shown]),

@@ -13,6 +13,8 @@ from fnn.testing.layers import LAYER_LAWS as LAYER_LAWS
 from fnn.testing.layers import check_layer as check_layer
 from fnn.testing.losses import LOSS_LAWS as LOSS_LAWS
 from fnn.testing.losses import check_loss as check_loss
+from fnn.testing.metrics import METRIC_LAWS as METRIC_LAWS
+from fnn.testing.metrics import check_metric as check_metric
 from fnn.testing.optimizers import OPTIMIZER_LAWS as OPTIMIZER_LAWS
 from fnn.testing.optimizers import check_optimizer as check_optimizer
 from fnn.testing.slopes import Kink as Kink

@@ -336,7 +336,7 @@ def _counted(made: Any) -> tuple[Any, ...]:
         )
     aux = made[1]
     if not isinstance(aux, tuple) or len(aux) not in (2, 3):
-        raise TypeError(f"fit: the aux of the step is {show(aux)}, expected (prediction, target) or those and weights")
+        raise TypeError(f"fit: the step's aux is {show(aux)}, expected (prediction, target) or those and weights")
     return aux
 
 
@@ -349,4 +349,4 @@ def _floats(values: Any) -> dict[str, float]:
 def _meter(metrics: Metrics) -> Several[Any, Any, float]:
     from fnn.metrics.metric import Several  # noqa: PLC0415 (loads when it is used)
 
-    return Several(metrics)
+    return Several(**metrics)
