@@ -122,6 +122,7 @@ if TYPE_CHECKING:  # what loads on first use, for checkers; the same names stand
     from fnn import io as io
     from fnn import losses as losses
     from fnn import metrics as metrics
+    from fnn import plot as plot
     from fnn import testing as testing
     from fnn.data.batching import batches as batches
     from fnn.data.csv_table import read_csv as read_csv
@@ -296,4 +297,5 @@ _LATER: dict[str, str] = {
     "layers.transformer": "PreNormParams PostNormParams DecoderBlock DecoderParams encoder_block",
     "io.files": "load save",
 }
-__getattr__, __dir__ = attach("fnn", _LATER, ("data", "datasets", "io", "losses", "metrics", "testing"), globals())
+if not TYPE_CHECKING:  # with a __getattr__ in sight, a checker would take any name
+    __getattr__, __dir__ = attach("fnn", _LATER, ("data", "datasets", "io", "losses", "metrics", "plot", "testing"), globals())

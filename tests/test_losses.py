@@ -419,6 +419,8 @@ BAD: list[tuple[str, tuple[Any, ...], dict[str, Any], Any, str]] = [
     ("triplet", (ONES, ONES, ONES), {"margin": None}, TypeError, "margin is None"),
     ("info_nce", (ONES, ONES), {"temperature": 0}, ValueError, "temperature is 0, expected a positive number"),
     ("info_nce", (ONES, ONES[:1]), {}, ValueError, r"queries have shape \(2, 3\) and keys have \(1, 3\)"),
+    ("info_nce", (np.ones((3, 3)), ONES), {}, ValueError, r"queries have shape \(3, 3\) and keys have \(2, 3\)"),
+    ("info_nce", (ONES[:0], ONES), {}, ValueError, r"queries have shape \(0, 3\)"),
     ("info_nce", (ONES[:1], ONES[:1]), {}, ValueError, "must have 2 or more"),
     ("info_nce", (ONES[0], ONES[0]), {}, ValueError, r"queries have shape \(3,\)"),
 ]

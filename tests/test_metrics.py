@@ -42,8 +42,9 @@ def logits(rng: Any, n: int) -> Any:
 
 
 def probabilities(rng: Any, n: int) -> Any:
+    # a row of each class first
     x, labels = logits(rng, n)
-    return fnn.softmax(x), labels
+    return fnn.softmax(x), np.r_[np.arange(CLASSES), labels][:n]
 
 
 def numbers(rng: Any, n: int) -> Any:
@@ -127,7 +128,7 @@ def test_batches_split_anywhere_and_merged_anyhow_are_all_rows_at_once(
     x, y = draw(rng, 12)
     w = rng.integers(0, 4, 12) / 2.0 if weighted else None
     if w is not None:
-        w[:2] = 1
+        w[:CLASSES] = 1
     parts = [slice(a, b) for a, b in zip([0, *sorted(cuts)], [*sorted(cuts), 12], strict=True)]
     batches = [(x[part], y[part], None if w is None else w[part]) for part in parts]
     whole = metric.measure(x, y, w)
@@ -281,6 +282,11 @@ class Batches(Total):
         return np.ones(1) * (len(prediction) > 0)
 
 
+class CountsEmpty(Total):
+    def measure(self, prediction: Any, target: Any, weights: Any = None, /) -> Any:
+        return np.sum(prediction, keepdims=True) + (len(prediction) == 0)
+
+
 class Drawn(Total):
     def measure(self, prediction: Any, target: Any, weights: Any = None, /) -> Any:
         return np.random.default_rng().random(1)
@@ -303,10 +309,11 @@ class Closed(Total):
         (MeanOfMeans(), "neutral element", r"merge\(state, init\(\)\) and state have the values: 3.0 and 6.0"),
         (MeanOfMeans(), "merging", "merged from the left and from the right"),
         (MeanOfMeans(), "unequal batches", "rows and all at once the values are"),
-        (Last(), "merging", r"merge\(a, b\) and merge\(b, a\) give the values"),
+        (Last(), "merging", r"merge\(a, b\) and merge\(b, a\) have the values"),
         (Inplace(), "purity", "it wrote to its argument a"),
         (Keeps(), "purity", "the state and the batch share memory"),
         (Batches(), "unequal batches", "in batches of"),
+        (CountsEmpty(), "neutral element", "with and without an empty batch the values are: 7.0 and 6.0"),
         (Drawn(), "determinism", "two states of one batch differ"),
         (Closed(), "pickling", "the state does not pickle"),
     ],
@@ -319,7 +326,7 @@ def test_a_metric_that_breaks_a_law_is_told_which(metric: Any, law: str, message
 
 
 def test_laws_of_metrics_need_three_rows() -> None:
-    with pytest.raises(ValueError, match="^check_metric: prediction and target share 2 rows, expected at least 3"):
+    with pytest.raises(ValueError, match=r"^check_metric: prediction and target share 2 rows, expected at least 3"):
         check_metric(Total(), np.ones(2), np.ones(2))
 
 

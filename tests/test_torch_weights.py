@@ -50,7 +50,7 @@ CASES: dict[str, Callable[[Any, str], Any]] = {
     ),
     "embedding": lambda x, p: fnn.embedding(from_torch.embedding(RECORDED, p), x),
     "layer_norm": lambda x, p: fnn.layer_norm(from_torch.norm(RECORDED, p), x),
-    "group_norm": lambda x, p: fnn.group_norm(from_torch.norm(RECORDED, p), x, groups=2),
+    "group_norm": lambda x, p: fnn.group_norm(from_torch.norm(RECORDED, p), x, 2),
     "rms_norm": lambda x, p: fnn.rms_norm(from_torch.rms_norm(RECORDED, p), x, eps=1e-6),
     "batch_norm": batch_norm,
     "rnn": lambda x, p: fnn.rnn(from_torch.rnn(RECORDED, p), x)[0],

@@ -119,11 +119,11 @@ def batches(
     >>> x, y = np.arange(10.0).reshape(5, 2), np.arange(5)
     >>> for xs, ys in fnn.batches((x, y), 2, fnn.key(0), epoch=3):
     ...     print(ys, xs[:, 0])
-    [4 3] [8. 6.]
-    [2 0] [4. 0.]
-    [1] [2.]
+    [2 1] [4. 2.]
+    [3 4] [6. 8.]
+    [0] [0.]
     >>> [ys.tolist() for _, ys in fnn.batches((x, y), 2, fnn.key(0), epoch=3, start=1)]
-    [[2, 0], [1]]
+    [[3, 4], [0]]
     """
     if last not in ("keep", "drop", "pad"):
         raise ValueError(f"batches: last is {last!r}, expected 'keep', 'drop' or 'pad'")

@@ -284,7 +284,8 @@ class _Columns:
 
     def table(self) -> Table[Any]:
         """All that was read."""
-        numbers = np.frombuffer(self.numbers, np.float32).reshape(self.rows, len(self.number_fields))
+        # read-only before it is reshaped: a view of what nobody can write to is not copied by Table
+        numbers = read_only(np.frombuffer(self.numbers, np.float32)).reshape(self.rows, len(self.number_fields))
         known = [column.sorted() for column in self.categories]
         codes: Int2 = np.empty((self.rows, len(self.categorical)), np.int32)
         for i in range(len(self.categorical)):
@@ -298,7 +299,7 @@ class _Columns:
             y = read_only(places.astype(np.int64))
         return Table(
             # without the target, in memory of its own; else the memory that was read into
-            read_only(numbers[:, :-1].copy() if self.target is not None else numbers),
+            read_only(numbers[:, :-1].copy()) if self.target is not None else numbers,
             read_only(codes),
             y,
             tuple([self.all[i] for i in self.numeric]),

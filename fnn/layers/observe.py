@@ -69,7 +69,7 @@ def _observe(layer: Any, path: str, around: Around, count: list[int]) -> _Observ
     return _Observed(Place(number, path, layer, is_whole), copied, around)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class _Observed:
     """A layer that runs as it is, with a function around it."""
 
@@ -80,6 +80,9 @@ class _Observed:
     def init(self, key: Key, /) -> tuple[Any, Any]:
         made: tuple[Any, Any] = self.place.layer.init(key)
         return made
+
+    def __repr__(self) -> str:
+        return repr(self.place.layer)
 
     def forward(self, params: Any, state: Any, x: Any, mode: Mode, /) -> tuple[Any, Any]:
         return self.around(self.place, params, state, x, mode, self.copied.forward)

@@ -105,9 +105,13 @@ class _Watch:
             if self.failed:
                 raise
             self.failed = True
-            hint = "; if it takes labels or tokens say dtype=np.int64" if self.last == "the input" else ""
+            source = self.source(x)
+            given = (
+                f"the input, {_shapes(x)}" if source == _INPUT else _shapes(x) + (f", which {source} gives" if source else "")
+            )
             kind = TypeError if isinstance(error, TypeError) else ValueError
-            raise kind(f"summary: {here} does not take {_shapes(x)}, which {self.last} gives: {error}{hint}") from error
+            hint = "; for labels or tokens say dtype=np.int64" if source == _INPUT and kind is TypeError else ""
+            raise kind(f"summary: {here} does not take {given}: {error}{hint}") from error
         spent = self.tally[0] - before
         cost.multiply_adds += spent - self.inner.pop()
         self.inner[-1] += spent
@@ -118,7 +122,8 @@ class _Watch:
         cost.bytes += sum([leaf.nbytes for leaf in mine])
         cost.output = output
         cost.times += 1
-        self.last = here
+        if y is not x:
+            self.gives(y, here)
         return y, after
 
     def cost_of(self, place: Place) -> _Cost:
@@ -127,7 +132,7 @@ class _Watch:
             self.costs.append(_Cost())
         cost = self.costs[place.number]
         cost.path, cost.is_whole = place.path, place.is_whole
-        cost.layer = f"{type(place.layer).__name__}, of its own" if place.is_whole else repr(place.layer)
+        cost.layer = f"{repr(place.layer).partition(chr(40))[0]}, of its own" if place.is_whole else repr(place.layer)
         return cost
 
 

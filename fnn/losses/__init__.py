@@ -70,4 +70,5 @@ _LATER: dict[str, str] = {
     "functional.similarity_losses": "cosine cosine_per_example cosine_embedding cosine_embedding_per_example "
     "info_nce info_nce_per_example triplet triplet_per_example",
 }
-__getattr__, __dir__ = attach("fnn.losses", _LATER, (), globals())
+if not TYPE_CHECKING:  # with a __getattr__ in sight, a checker would take any name
+    __getattr__, __dir__ = attach("fnn.losses", _LATER, (), globals())

@@ -94,4 +94,5 @@ _LATER: dict[str, str] = {
     "optim.signs": "Lion Rprop ScaleByLion ScaleByRprop ScaleBySign",
     "optim.wrappers": "Accumulate Ema Lookahead SkipNonFinite",
 }
-__getattr__, __dir__ = attach("fnn.optim", _LATER, (), globals())
+if not TYPE_CHECKING:  # with a __getattr__ in sight, a checker would take any name
+    __getattr__, __dir__ = attach("fnn.optim", _LATER, (), globals())

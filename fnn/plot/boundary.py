@@ -96,7 +96,9 @@ def _decide(made: object, resolution: int, threshold: float) -> tuple[Value, Val
     found = numbers("decision_boundary", "what predict returned", made)
     size = resolution**2
     if found.shape[0] != size or found.ndim > 2:
-        raise ValueError(f"decision_boundary: predict returned shape {found.shape} for {size} points, expected [n] or [n, classes]")
+        raise ValueError(
+            f"decision_boundary: predict returned shape {found.shape} for {size} points, expected [n] or [n, classes]"
+        )
     square = (resolution, resolution)
     if found.ndim == 2 and found.shape[1] > 1:
         return found.argmax(1).reshape(square), None

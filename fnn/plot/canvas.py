@@ -106,8 +106,8 @@ def short(value: float) -> str:
     return text.replace("-", "\N{MINUS SIGN}")
 
 
-def light(color: tuple[float, ...]) -> bool:
-    """Whether black text is better to read on this colour than white text (by its luminance, ITU-R BT.709)."""
+def light(color: Value) -> bool:
+    """Whether black text is better to read on this (red, green, blue) than white text (by its luminance, ITU-R BT.709)."""
     return float(np.dot(color[:3], (0.2126, 0.7152, 0.0722))) > 0.45
 
 

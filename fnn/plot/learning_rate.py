@@ -74,6 +74,7 @@ def find_learning_rate(
             raise ValueError("find_learning_rate: batches is empty, expected the arguments of each step, as [(x, y)]")
         source = cycle(batches)
     losses: list[float] = []
+    loss: Scalar = np.float64("nan")
     average = weight = best = 0.0
     for rate in rates.tolist():
         batch = next(source, None)

@@ -322,8 +322,8 @@ def _check(ts: Any, number: int) -> None:
         raise TypeError(f"fit: a state to go on from is a {type(ts).__name__}, expected a TrainState")
     if ts.step != number:
         raise ValueError(
-            f"fit: the state has step {ts.step} where {number} steps are done; the place in the data is a function of the step: "
-            "a step adds one to it, and to go on from another step start another fit"
+            f"fit: the state has step {ts.step} where {number} steps are done; the place in the data is a function of the "
+            "step: a step adds one to it, and to go on from another step start another fit"
         )
 
 

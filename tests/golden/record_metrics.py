@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -52,10 +53,9 @@ def by_class(average: Any, beta: float, which: int) -> Callable[..., Any]:
 
 def calibration(sk: Any, x: Any, y: Any, *, sample_weight: Any = None) -> Any:
     """scikit-learn has the reliability diagram only: the bins of its calibration_curve, weighed by their sizes."""
-    from sklearn.calibration import calibration_curve  # type: ignore[import-untyped,import-not-found,unused-ignore]  # noqa: PLC0415
-
     confidence = x.max(1)
-    accuracy, mean_confidence = calibration_curve(x.argmax(1) == y, confidence, n_bins=15)
+    curve = import_module("sklearn.calibration").calibration_curve
+    accuracy, mean_confidence = curve(x.argmax(1) == y, confidence, n_bins=15)
     # its bins are ((m - 1) / M, m / M]
     sizes = np.bincount(np.ceil(confidence * 15).astype(int))
     return np.sum(np.abs(accuracy - mean_confidence) * sizes[sizes > 0]) / len(y)
@@ -137,15 +137,13 @@ def given(recorded: Any) -> Any:
 
 
 def record() -> None:
-    import sklearn  # type: ignore[import-untyped,unused-ignore]  # noqa: PLC0415  # not in CI
-    import sklearn.metrics  # type: ignore[import-untyped,unused-ignore]  # noqa: PLC0415  # as above
-
+    version, sk = import_module("sklearn").__version__, import_module("sklearn.metrics")
     found: dict[str, Any] = {
-        "made by": f"python -m tests.golden.record_metrics, with scikit-learn {sklearn.__version__}, numpy {np.__version__}",
+        "made by": f"python -m tests.golden.record_metrics, with scikit-learn {version}, numpy {np.__version__}",
     }
     for name, case in CASES.items():
         inputs = {"prediction": case.prediction, "target": case.target, "weights": case.weights}
-        value = np.asarray(case.run_theirs(sklearn.metrics))
+        value = np.asarray(case.run_theirs(sk))
         listed = {key: None if x is None else x.tolist() for key, x in inputs.items()}
         found[name] = {**listed, "value": value.tolist()}
     lines = [f"{json.dumps(name)}: {json.dumps(case)}" for name, case in found.items()]

@@ -1,0 +1,283 @@
+"""CSV files: columns as they are named, errors that name file, line and column, and whatever bytes a file has."""
+
+from __future__ import annotations
+
+import importlib.util
+import random
+import subprocess
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import fnn
+from fnn.data import Table, read_csv
+
+HOUSES = "size,town,price\n70,Rome,200\n55,Oslo,310.5\n80, Rome ,1e2\n"
+EXAMPLE = Path(__file__).parents[1] / "examples" / "csv_regression.py"
+
+Read = Callable[..., Any]
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Read:
+    """read_csv of a text or of bytes."""
+
+    def run(content: str | bytes, **options: Any) -> Any:
+        path = tmp_path / "houses.csv"
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return read_csv(path, **options)
+
+    return run
+
+
+def test_columns_are_numbers_codes_and_the_target(read: Read) -> None:
+    table = read(HOUSES, categorical=["town"], target="price")
+    assert table.numbers.tolist() == [[70], [55], [80]]
+    assert table.codes.tolist() == [[1], [0], [1]]
+    assert table.y.tolist() == [200, 310.5, 100]
+    assert (table.names, table.categorical, table.categories, table.classes) == (("size",), ("town",), (("Oslo", "Rome"),), ())
+    assert [part.dtype.name for part in fnn.tree.leaves(table)] == ["float32", "int32", "float32"]
+    assert all([not part.flags.writeable for part in fnn.tree.leaves(table)])
+    assert table.features().tolist() == [[70, 0, 1], [55, 1, 0], [80, 0, 1]]
+    assert table.features().dtype == np.float32
+    assert len(table) == 3
+
+
+def test_a_label_becomes_classes(read: Read) -> None:
+    for categorical in ([], ["town"]):
+        table = read(HOUSES, label="town", categorical=categorical)
+        assert (table.y.tolist(), table.y.dtype.name, table.classes) == ([1, 0, 1], "int64", ("Oslo", "Rome"))
+        assert (table.names, table.categorical, table.categories) == (("size", "price"), (), ())
+        assert table.numbers.shape == (3, 2)
+        assert table.codes.shape == (3, 0)
+        assert table.features().shape == (3, 2)
+
+
+def test_columns_are_read_in_the_order_asked_for(read: Read) -> None:
+    assert read(HOUSES, columns=["price", "size"]).numbers.tolist() == [[200, 70], [310.5, 55], [100, 80]]
+    assert read(HOUSES, columns=["price", "size"]).y is None
+    table = read(HOUSES, columns=["town", "price"], categorical=["town"], target="price")
+    assert (table.names, table.numbers.shape, table.y.tolist()) == ((), (3, 0), [200, 310.5, 100])
+
+
+def test_files_without_a_header(read: Read) -> None:
+    assert read("1,2\n3,4\n", header=False).names == ("0", "1")
+    assert read("1,2\n3,4\n", header=False, target="1").y.tolist() == [2, 4]
+    table = read("1,2\n3,4\n", header=["a", "b"], columns=["b"])
+    assert (table.names, table.numbers.tolist()) == (("b",), [[2], [4]])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        HOUSES.replace("\n", "\r\n"),
+        HOUSES.replace("\n", "\r"),
+        "\ufeff" + HOUSES,
+        HOUSES.rstrip("\n"),
+        HOUSES.replace("\n", "\n\n"),
+        HOUSES.replace("Rome,", '"Rome",').replace("70", '"70"').replace("size", '"size"'),
+        HOUSES.replace(",", ", "),
+        HOUSES.replace("size", " size "),
+    ],
+    ids=["crlf", "cr", "byte order mark", "no last newline", "empty lines", "quotes", "blanks", "blanks in the header"],
+)
+def test_ways_of_writing_the_same(content: str, read: Read) -> None:
+    options = {"categorical": ["town"], "target": "price"}
+    assert read(content, **options) == read(HOUSES, **options)
+
+
+def test_delimiters_quotes_newlines_in_fields_and_encodings(read: Read) -> None:
+    assert read("a;b\n1;2\n", delimiter=";").numbers.tolist() == [[1, 2]]
+    table = read('a,b\n"one, ""two""\nthree",4\n', label="a")
+    assert (table.classes, table.numbers.tolist()) == (('one, "two"\nthree',), [[4]])
+    assert read("a\nZ\xfcrich\n".encode("latin-1"), label="a", encoding="latin-1").classes == ("Z\xfcrich",)
+    assert read("a\nZ\xfcrich\n", label="a").classes == ("Z\xfcrich",)
+
+
+def test_a_file_with_only_a_header_has_no_rows(read: Read) -> None:
+    table = read("a,b\n", target="b")
+    assert (table.numbers.shape, table.y.shape) == ((0, 1), (0,))
+    assert read("a,b\n", label="b").classes == ()
+
+
+MISSING = "a,c,y\n1,x,1\n,x,2\n3,,3\nnan,x,4\n5,x,\n6,z,6\n"
+
+
+def test_missing_values_are_errors_kept_or_dropped(read: Read) -> None:
+    kept = read(MISSING, categorical=["c"], target="y", missing="nan")
+    np.testing.assert_array_equal(kept.numbers[:, 0], np.array([1, np.nan, 3, np.nan, 5, 6], np.float32))
+    np.testing.assert_array_equal(kept.y, np.array([1, 2, 3, 4, np.nan, 6], np.float32))
+    assert (kept.categories, kept.codes[:, 0].tolist()) == ((("", "x", "z"),), [1, 1, 0, 1, 1, 2])
+    dropped = read(MISSING, categorical=["c"], target="y", missing="drop")
+    assert (dropped.numbers[:, 0].tolist(), dropped.y.tolist()) == ([1, 6], [1, 6])
+    assert dropped.categories == (("x", "z"),)
+    with pytest.raises(ValueError, match=r"houses.csv, line 3, column 'a': '' is missing; missing='drop' leaves"):
+        read(MISSING, categorical=["c"], target="y")
+    with pytest.raises(ValueError, match=r"line 2, column 'c': '' is missing"):
+        read("a,c\n1,\n", categorical=["c"])
+    with pytest.raises(ValueError, match=r"line 2, column 'a': 'NaN' is missing"):
+        read("a\nNaN\n")
+    words = read("a,c\n?,x\n2,NA\n3,z\n", label="c", missing="drop", missing_words=["?", "NA"])
+    assert (words.numbers.tolist(), words.classes) == ([[3]], ("z",))
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "message"),
+    [
+        ("", {}, "houses.csv is empty"),
+        ("\n\r\n", {}, "houses.csv is empty"),
+        ("\ufeff", {}, "houses.csv is empty"),
+        ("a,b\n1,2\n3\n", {}, r"houses.csv, line 3: 1 fields, expected 2: \['a', 'b'\]"),
+        ("a,b\n1,2,3\n", {}, r"houses.csv, line 2: 3 fields, expected 2"),
+        ("a,b\n1,2\n", {"header": ["a"]}, r"line 1: 2 fields, expected 1"),
+        ("a,b\n1,2\n3,four\n", {}, r"houses.csv, line 3, column 'b': 'four' is not a number; .* name the column in categorical"),
+        ("a,b\n\n\n1,x\n", {}, r"line 4, column 'b'"),
+        ('a,b\n"1\n",2\n1,x\n', {"label": "a"}, r"line 4, column 'b'"),
+        ("a\n1_000\n", {}, r"line 2, column 'a': '1_000' is not a number"),
+        ("a\n1e39\n", {}, r"line 2, column 'a': '1e39' is not a finite number in float32"),
+        ("a\n-inf\n", {}, r"line 2, column 'a': '-inf' is not a finite number"),
+        ('a\n"1', {}, r"houses.csv, line 2: unexpected end of data"),
+        ('a\n"1"2\n', {}, r"houses.csv, line 2: ',' expected after '\"'"),
+        (b"a\n\xff\n", {}, r"houses.csv, after line \d: 'utf-8' codec can't decode .*name the file's encoding"),
+        ("a,a\n1,2\n", {}, r"houses.csv has several columns named 'a'"),
+        ("a\n1\n", {"columns": ["b"]}, r"houses.csv has no column 'b' \(in columns\); it has \['a'\]"),
+        ("a\n1\n", {"categorical": ["b"]}, r"no column 'b' \(in categorical\)"),
+        ("a\n1\n", {"target": "b"}, r"no column 'b' \(in target\)"),
+        ("a\n1\n", {"label": "b"}, r"no column 'b' \(in label\)"),
+        ("a,b\n1,2\n", {"columns": ["a"], "categorical": ["b"]}, "'b' is categorical, but not among columns"),
+        ("a\n1\n", {"target": "a", "categorical": ["a"]}, "target is 'a', which is categorical; write label='a'"),
+        ("a\n1\n", {"target": "a", "label": "a"}, "got target='a' and label='a', expected one of the two"),
+        ("a\n1\n", {"missing": "skip"}, "missing is 'skip', expected 'error', 'nan' or 'drop'"),
+        ("a\n1\n", {"delimiter": ",,"}, "delimiter is ',,', expected one character"),
+        ("a\n1\n", {"delimiter": "\n"}, "delimiter is"),
+    ],
+)
+def test_errors_name_file_line_and_column(content: Any, options: Any, message: str, read: Read) -> None:
+    with pytest.raises(ValueError, match=f"^read_csv: .*{message}"):
+        read(content, **options)
+
+
+def test_a_string_where_strings_are_expected(read: Read) -> None:
+    with pytest.raises(TypeError, match=r"columns is the string 'ab', expected a sequence of strings: write \['ab'\]"):
+        read("a,b\n1,2\n", columns="ab")
+    with pytest.raises(FileNotFoundError):
+        read_csv("/nowhere/houses.csv")
+
+
+@given(st.data())
+def test_what_csv_writes_is_read_back(data: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
+    import csv  # noqa: PLC0415 (the other direction)
+
+    text = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), min_size=1).map(str.strip).filter(bool)
+    rows = data.draw(st.lists(st.tuples(st.floats(-1e30, 1e30, width=32), text), min_size=1, max_size=8))
+    path = tmp_path_factory.mktemp("csv") / "x.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("x", "c"), *rows])
+    table = read_csv(path, label="c")
+    assert table.numbers[:, 0].tolist() == [number for number, _ in rows]
+    assert [table.classes[i] for i in table.y] == [word for _, word in rows]
+
+
+def test_a_table_is_a_tree_of_rows(read: Read) -> None:
+    table = read(HOUSES, categorical=["town"], target="price")
+    first, rest = fnn.data.split(table, (1 / 3, 2 / 3), None)
+    assert isinstance(rest, Table)
+    assert (len(first), len(rest)) == (1, 2)
+    assert rest.features().tolist() == [[55, 1, 0], [80, 0, 1]]
+    assert [len(batch) for batch in fnn.batches(table, 2, fnn.key(0))] == [2, 1]
+
+
+def test_reading_takes_memory_for_the_result_and_little_else(tmp_path: Path) -> None:
+    path = tmp_path / "large.csv"
+    line = ",".join(["0.123456789"] * 20) + ",red\n"
+    path.write_text(",".join([*map(str, range(20)), "colour"]) + "\n" + line * 20_000)
+    tracemalloc.start()
+    try:
+        table = read_csv(path, categorical=["colour"])
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    result = sum([leaf.nbytes for leaf in fnn.tree.leaves(table)])
+    assert table.numbers.shape == (20_000, 20)
+    assert peak < 1.6 * result + 500_000, (peak, result)
+    assert peak < path.stat().st_size / 1.5
+
+
+# fuzzing
+
+
+def mutated(source: bytes, draw: random.Random) -> bytes:
+    """Some bytes of a file changed, removed, doubled or moved."""
+    data = bytearray(source)
+    for _ in range(draw.randint(1, 6)):
+        i = draw.randrange(len(data) + 1)
+        match draw.randrange(5):
+            case 0:
+                data[i : i + 1] = bytes([draw.randrange(256)])
+            case 1:
+                del data[i : i + draw.randint(1, 9)]
+            case 2:
+                data[i:i] = draw.choice([b'"', b"\n", b"\r", b",", b"\0", b"\xff", b"e999", b"nan", b"-", b"\xef\xbb\xbf", b"9" * 40])
+            case 3:
+                data[i:i] = data[: draw.randint(0, 20)]
+            case _:
+                del data[i:]
+    return bytes(data)
+
+
+def fuzz(n: int, path: Path) -> None:
+    draw = random.Random(0)
+    header, body = HOUSES[:16], HOUSES[16:]
+    read = 0
+    tracemalloc.start()
+    try:
+        for _ in range(n):
+            path.write_bytes(mutated((header + body * draw.randint(1, 3)).encode(), draw))
+            tracemalloc.reset_peak()
+            before = tracemalloc.get_traced_memory()[0]
+            began = time.perf_counter()
+            try:
+                table = read_csv(path, categorical=["town"], target="price", missing=draw.choice(["error", "nan", "drop"]))
+                read += 1
+                assert len(table) == len(table.y) == len(table.codes)
+            except ValueError as error:
+                assert str(error).startswith("read_csv: "), error  # noqa: PT017 (what else was read is fine)
+            assert time.perf_counter() - began < 5
+            assert tracemalloc.get_traced_memory()[1] - before < 400_000
+    finally:
+        tracemalloc.stop()
+    assert 0.1 * n < read < 0.9 * n
+
+
+def test_damaged_files_are_read_or_refused(tmp_path: Path) -> None:
+    fuzz(400, tmp_path / "x.csv")
+
+
+@pytest.mark.slow
+def test_ten_thousand_damaged_files_are_read_or_refused(tmp_path: Path) -> None:
+    fuzz(10_000, tmp_path / "x.csv")
+
+
+# the example
+
+
+def test_the_example_reports_how_much_it_explains() -> None:
+    command = [sys.executable, "-W", "error", str(EXAMPLE)]
+    first, second = [subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout for _ in range(2)]
+    assert first == second
+    spec = importlib.util.spec_from_file_location("csv_regression", EXAMPLE)
+    assert spec is not None
+    assert spec.loader is not None
+    example = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = example
+    spec.loader.exec_module(example)
+    assert f"R^2 {example.main():.3f}" in first
+    assert example.main() > 0.9
