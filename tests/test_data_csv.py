@@ -138,7 +138,11 @@ def test_missing_values_are_errors_kept_or_dropped(read: Read) -> None:
         ("a,b\n1,2\n3\n", {}, r"houses.csv, line 3: 1 fields, expected 2: \['a', 'b'\]"),
         ("a,b\n1,2,3\n", {}, r"houses.csv, line 2: 3 fields, expected 2"),
         ("a,b\n1,2\n", {"header": ["a"]}, r"line 1: 2 fields, expected 1"),
-        ("a,b\n1,2\n3,four\n", {}, r"houses.csv, line 3, column 'b': 'four' is not a number; .* name the column in categorical"),
+        (
+            "a,b\n1,2\n3,four\n",
+            {},
+            r"houses.csv, line 3, column 'b': 'four' is not a number; .* name the column in categorical",
+        ),
         ("a,b\n\n\n1,x\n", {}, r"line 4, column 'b'"),
         ('a,b\n"1\n",2\n1,x\n', {"label": "a"}, r"line 4, column 'b'"),
         ("a\n1_000\n", {}, r"line 2, column 'a': '1_000' is not a number"),
@@ -172,12 +176,12 @@ def test_a_string_where_strings_are_expected(read: Read) -> None:
         read_csv("/nowhere/houses.csv")
 
 
-@given(st.data())
+@given(data=st.data())
 def test_what_csv_writes_is_read_back(data: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
     import csv  # noqa: PLC0415 (the other direction)
 
-    text = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), min_size=1).map(str.strip).filter(bool)
-    rows = data.draw(st.lists(st.tuples(st.floats(-1e30, 1e30, width=32), text), min_size=1, max_size=8))
+    text = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1).map(str.strip).filter(bool)
+    rows = data.draw(st.lists(st.tuples(st.floats(-(2.0**99), 2.0**99, width=32), text), min_size=1, max_size=8))
     path = tmp_path_factory.mktemp("csv") / "x.csv"
     with path.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([("x", "c"), *rows])
@@ -217,7 +221,7 @@ def test_reading_takes_memory_for_the_result_and_little_else(tmp_path: Path) -> 
 def mutated(source: bytes, draw: random.Random) -> bytes:
     """Some bytes of a file changed, removed, doubled or moved."""
     data = bytearray(source)
-    for _ in range(draw.randint(1, 6)):
+    for _ in range(draw.randint(1, 3)):
         i = draw.randrange(len(data) + 1)
         match draw.randrange(5):
             case 0:
@@ -225,7 +229,9 @@ def mutated(source: bytes, draw: random.Random) -> bytes:
             case 1:
                 del data[i : i + draw.randint(1, 9)]
             case 2:
-                data[i:i] = draw.choice([b'"', b"\n", b"\r", b",", b"\0", b"\xff", b"e999", b"nan", b"-", b"\xef\xbb\xbf", b"9" * 40])
+                data[i:i] = draw.choice(
+                    [b'"', b"\n", b"\r", b",", b"\0", b"\xff", b"e999", b"nan", b"-", b"\xef\xbb\xbf", b"9" * 40]
+                )
             case 3:
                 data[i:i] = data[: draw.randint(0, 20)]
             case _:
@@ -254,7 +260,7 @@ def fuzz(n: int, path: Path) -> None:
             assert tracemalloc.get_traced_memory()[1] - before < 400_000
     finally:
         tracemalloc.stop()
-    assert 0.1 * n < read < 0.9 * n
+    assert 0.05 * n < read < 0.9 * n
 
 
 def test_damaged_files_are_read_or_refused(tmp_path: Path) -> None:

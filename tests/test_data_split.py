@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import fnn
-from fnn.data import MinMax, Normalizer, OneHot, k_fold, split, subset
+from fnn.data import MinMax, Normalizer, OneHot, k_fold, scaling, split, subset
 
 KEY = fnn.key(0)
+# for calls that no checker lets through
+loose: Any = fnn.data
 keys = st.integers(0, 2**40).map(fnn.key)
 fractions = st.lists(st.integers(0, 20), min_size=1, max_size=5).filter(sum).map(lambda found: [f / sum(found) for f in found])
 
@@ -72,11 +74,11 @@ def test_every_row_is_in_one_validation_part_and_sizes_differ_by_one(
 
 
 def test_parts_and_folds_have_the_type_of_the_data() -> None:
-    data = {"x": np.arange(20.0).reshape(10, 2), "y": (np.arange(10), "static")}
+    data: dict[str, Any] = {"x": np.arange(20.0).reshape(10, 2), "y": (np.arange(10), "static")}
     train, test = split(data, (0.7, 0.3), KEY)
     rows = split(10, (0.7, 0.3), KEY)
     for part, chosen in zip((train, test), rows, strict=True):
-        assert fnn.tree.equal(part, {"x": data["x"][chosen], "y": (chosen, "static")})  # type: ignore[call-overload,index]  # a union of both
+        assert fnn.tree.equal(part, {"x": data["x"][chosen], "y": (chosen, "static")})
         assert all([not leaf.flags.writeable for leaf in fnn.tree.leaves(part)])
     for (a, b), (c, d) in zip(k_fold(data, 3, KEY), k_fold(10, 3, KEY), strict=True):
         assert fnn.tree.equal((a["y"][0], b["y"][0]), (c, d))
@@ -95,20 +97,24 @@ def test_the_key_decides_which_rows() -> None:
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: split(10, (0.5, 0.4), KEY), ValueError, r"split: the fractions are \(0.5, 0.4\), .*add up to 1"),
-        (lambda: split(10, (1.5, -0.5), KEY), ValueError, "split: the fractions"),
-        (lambda: split(10, (), KEY), ValueError, "split: the fractions"),
-        (lambda: split(10, (float("nan"), 1), KEY), ValueError, "split: the fractions"),
-        (lambda: split(10, ("a", 1), KEY), TypeError, "split: a fraction is 'a'"),
-        (lambda: split(-1, (0.5, 0.5), KEY), ValueError, "the number of rows is -1"),
-        (lambda: split(10, (0.5, 0.5), 0), TypeError, r"split: the key is 0"),
-        (lambda: split(10, (0.5, 0.5), KEY, stratify=[1]), ValueError, r"split: stratify has shape \(1,\), expected \(10,\)"),
-        (lambda: split(2, (0.5, 0.5), None, stratify=[1, 2]), ValueError, "split: stratify are given without a key"),
-        (lambda: split((np.ones(2), np.ones(3)), (0.5, 0.5), KEY), ValueError, r"split: \[1\] has 3 rows"),
-        (lambda: k_fold(10, 1, KEY), ValueError, "k_fold: k is 1, expected at least 2"),
-        (lambda: k_fold(3, 4, KEY), ValueError, "k_fold: k is 4, but there are 3 rows"),
-        (lambda: k_fold(3, 2.0, KEY), TypeError, "k_fold: k is 2.0"),
-        (lambda: k_fold(3, 2, KEY, stratify=[1]), ValueError, "k_fold: stratify has shape"),
+        (lambda: loose.split(10, (0.5, 0.4), KEY), ValueError, r"split: the fractions are \(0.5, 0.4\), .*add up to 1"),
+        (lambda: loose.split(10, (1.5, -0.5), KEY), ValueError, "split: the fractions"),
+        (lambda: loose.split(10, (), KEY), ValueError, "split: the fractions"),
+        (lambda: loose.split(10, (float("nan"), 1), KEY), ValueError, "split: the fractions"),
+        (lambda: loose.split(10, ("a", 1), KEY), TypeError, "split: a fraction is 'a'"),
+        (lambda: loose.split(-1, (0.5, 0.5), KEY), ValueError, "the number of rows is -1"),
+        (lambda: loose.split(10, (0.5, 0.5), 0), TypeError, r"split: the key is 0"),
+        (
+            lambda: loose.split(10, (0.5, 0.5), KEY, stratify=[1]),
+            ValueError,
+            r"split: stratify has shape \(1,\), expected \(10,\)",
+        ),
+        (lambda: loose.split(2, (0.5, 0.5), None, stratify=[1, 2]), ValueError, "split: stratify are given without a key"),
+        (lambda: loose.split((np.ones(2), np.ones(3)), (0.5, 0.5), KEY), ValueError, r"split: \[1\] has 3 rows"),
+        (lambda: loose.k_fold(10, 1, KEY), ValueError, "k_fold: k is 1, expected at least 2"),
+        (lambda: loose.k_fold(3, 4, KEY), ValueError, "k_fold: k is 4, but there are 3 rows"),
+        (lambda: loose.k_fold(3, 2.0, KEY), TypeError, "k_fold: k is 2.0"),
+        (lambda: loose.k_fold(3, 2, KEY, stratify=[1]), ValueError, "k_fold: stratify has shape"),
     ],
 )
 def test_errors_of_splits(call: Callable[[], Any], error: type[Exception], message: str) -> None:
@@ -119,7 +125,7 @@ def test_errors_of_splits(call: Callable[[], Any], error: type[Exception], messa
 # scaling
 
 
-def matrices(dtype: Any, width: int) -> st.SearchStrategy[Any]:
+def matrices(dtype: Any, width: Literal[32, 64]) -> st.SearchStrategy[Any]:
     shapes = st.tuples(st.integers(1, 9), st.integers(1, 4))
     return arrays(dtype, shapes, elements=st.floats(-1e6, 1e6, width=width))
 
@@ -176,7 +182,7 @@ def test_constant_features_become_zero_whatever_rounding_does(dtype: Any) -> Non
 def test_fitting_in_pieces_is_fitting_at_once(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     x = KEY.generator().normal(size=(1000, 2, 3)).astype(np.float32)
     whole = Normalizer.fit(x), MinMax.fit(x)
-    monkeypatch.setattr(fnn.data.scaling, "_AT_ONCE", rows * 6)
+    monkeypatch.setattr(scaling, "_AT_ONCE", rows * 6)
     for one, other in zip(fnn.tree.leaves(whole), fnn.tree.leaves((Normalizer.fit(x), MinMax.fit(x))), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-6)
         assert one.shape == (3,)
@@ -195,7 +201,11 @@ def test_scalers_are_values_that_differentiate_and_pickle() -> None:
     fitted = Normalizer.fit(x)
     assert pickle.loads(pickle.dumps(fitted)) == fitted
     assert len(fnn.tree.leaves(fitted)) == 2
-    slope = fnn.grad(lambda v: fnn.sum(fitted.apply(v)))(x)
+
+    def total(v: fnn.Array2) -> fnn.Scalar:
+        return fnn.sum(fitted.apply(v))
+
+    slope = fnn.grad(total)(x)
     np.testing.assert_allclose(slope, 1 / np.broadcast_to(fitted.std, (2, 2)))
     assert fitted.apply(x.astype(np.float32)).dtype == np.float32
     assert MinMax.fit(x).apply(x.astype(np.float32)).dtype == np.float32
@@ -264,15 +274,15 @@ def test_one_hot_is_a_value() -> None:
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: OneHot.fit([]), ValueError, "expected at least one"),
-        (lambda: OneHot(("a", "a")), ValueError, "each once"),
-        (lambda: OneHot(("a",), "skip"), ValueError, "unseen is 'skip'"),
-        (lambda: OneHot.fit(["a", 1]), TypeError, "expected all categories to be strings, or all integers"),
-        (lambda: OneHot.fit([1.5]), TypeError, "OneHot.fit: 1.5 is a float"),
-        (lambda: OneHot.fit("abc"), TypeError, "the values are the string 'abc'"),
-        (lambda: OneHot.fit(np.ones(2)), TypeError, "the values are float64"),
-        (lambda: OneHot.fit(np.ones((2, 2), int)), ValueError, r"the values have shape \(2, 2\)"),
-        (lambda: OneHot.fit(["a"]).invert(np.ones((2, 3))), ValueError, r"y has shape \(2, 3\), expected \[rows, 1\]"),
+        (lambda: loose.OneHot.fit([]), ValueError, "expected at least one"),
+        (lambda: loose.OneHot(("a", "a")), ValueError, "each once"),
+        (lambda: loose.OneHot(("a",), "skip"), ValueError, "unseen is 'skip'"),
+        (lambda: loose.OneHot.fit(["a", 1]), TypeError, "expected all categories to be strings, or all integers"),
+        (lambda: loose.OneHot.fit([1.5]), TypeError, "OneHot.fit: 1.5 is a float"),
+        (lambda: loose.OneHot.fit("abc"), TypeError, "the values are the string 'abc'"),
+        (lambda: loose.OneHot.fit(np.ones(2)), TypeError, "the values are float64"),
+        (lambda: loose.OneHot.fit(np.ones((2, 2), int)), ValueError, r"the values have shape \(2, 2\)"),
+        (lambda: loose.OneHot.fit(["a"]).invert(np.ones((2, 3))), ValueError, r"y has shape \(2, 3\), expected \[rows, 1\]"),
     ],
 )
 def test_errors_of_one_hot(call: Callable[[], Any], error: type[Exception], message: str) -> None:

@@ -41,7 +41,11 @@ def test_a_quadratic_is_solved_in_few_steps(seed: int) -> None:
     rng = np.random.default_rng(seed)
     root = rng.normal(size=(6, 6))
     matrix, b = root @ root.T + np.eye(6), rng.normal(size=6)
-    found = lbfgs(lambda p: 0.5 * np.sum(p * (matrix @ p)) - np.sum(b * p), np.zeros(6), tolerance=1e-9)
+
+    def f(p: fnn.Array1) -> fnn.Scalar:
+        return np.sum(p * (matrix @ p) / 2 - b * p)
+
+    found = lbfgs(f, np.zeros(6), tolerance=1e-9)
     assert found.converged
     np.testing.assert_allclose(found.params, np.linalg.solve(matrix, b), atol=1e-7)
     assert found.steps <= 30

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import pickle
+import re
+import subprocess
+import sys
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +17,7 @@ from hypothesis import strategies as st
 
 import fnn
 from fnn import optim
+from fnn.testing import OPTIMIZER_LAWS
 
 seeds = st.integers(0, 2**32)
 f64 = np.float64
@@ -213,6 +218,8 @@ def test_rprop_by_its_rule_and_within_its_bounds() -> None:
 def test_rprop_with_a_schedule_from_0_moves_by_rate_times_size() -> None:
     opt = optim.Rprop(optim.WarmUp(2, then=0.1))
     np.testing.assert_allclose(run(opt, [1.0] * 4), 1 - np.cumsum([0.0, 0.05 * 1.2, 0.1 * 1.44, 0.1 * 1.728]))
+    bounded = optim.Rprop(optim.WarmUp(2, then=0.1), largest=1.3)
+    np.testing.assert_allclose(run(bounded, [1.0] * 4), 1 - np.cumsum([0.0, 0.05 * 1.2, 0.1 * 1.3, 0.1 * 1.3]))
 
 
 def test_adabelief_by_its_rule() -> None:
@@ -335,6 +342,22 @@ def test_muon_moves_matrices_and_kernels_and_leaves_the_rest_to_another() -> Non
     one = optim.Muon(1.0, weight_decay=0.0)
     moved = fnn.update(one, wide, one.init(wide), fnn.tree.zeros_like(wide))[0]["w"]
     assert 0.6 * 2 < np.linalg.svd(moved, compute_uv=False).min() <= np.linalg.norm(moved, 2) < 1.3 * 2
+
+
+@pytest.mark.parametrize("nesterov", [True, False])
+def test_muon_makes_the_momentum_orthogonal(nesterov: bool) -> None:
+    from fnn.optim.muon import orthogonalized  # noqa: PLC0415  # not public
+
+    opt = optim.Muon(0.1, momentum=0.8, weight_decay=0.5, nesterov=nesterov)
+    params = expected = net(0).weight
+    state, v = opt.init(params), np.zeros_like(params)
+    for i in range(3):
+        g = net(i + 1).weight
+        params, state = fnn.update(opt, g, state, params)
+        v = 0.8 * v + 0.2 * g
+        along = orthogonalized(0.2 * g + 0.8 * v if nesterov else v)
+        expected = expected - 0.1 * (along + 0.5 * expected)
+        np.testing.assert_allclose(params, expected, rtol=1e-12)
 
 
 def test_muon_descends_and_decays() -> None:
@@ -546,6 +569,21 @@ def test_a_moment_of_several_parts_is_read_by_the_part() -> None:
         state.moment("mu")
     with pytest.raises(KeyError, match=r"no moment 'learning_rate'; this optimizer keeps none"):
         fnn.Sgd(0.1).init(np.zeros(2)).moment("learning_rate")
+
+
+# One's own
+
+
+def test_the_example_of_ones_own_is_short_keeps_the_laws_and_learns() -> None:
+    path = Path(__file__).resolve().parents[1] / "examples" / "own_optimizer.py"
+    text = path.read_text()
+    body = text[text.index("@dataclass(frozen=True)\nclass Yogi") : text.index("@dataclass(frozen=True)\nclass KeepAgreeing")]
+    assert len([line for line in body.splitlines() if line.strip()]) <= 15
+    # in a process of its own, where its classes pickle
+    done = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, check=True)
+    found = re.findall(r"keeps (\d+) laws; the loss went from ([\d.]+) to ([\d.]+)", done.stdout)
+    assert [int(laws) for laws, _, _ in found] == [len(OPTIMIZER_LAWS)] * 3
+    assert all(float(last) < 0.25 * float(first) for _, first, last in found)
 
 
 # What is wrong is told

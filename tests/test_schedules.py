@@ -186,7 +186,7 @@ def test_rates_are_pytorchs() -> None:
             {0: 0.1, 1: 0.1, 2: 1, 4: 0.1, 5: 0, 7: 2},
         ),
     ],
-    ids=str,
+    ids=lambda value: type(value).__name__,
 )
 def test_values_at_boundaries(schedule: optim.Schedule, expected: dict[int, float]) -> None:
     for step, rate in expected.items():

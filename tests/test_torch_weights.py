@@ -36,7 +36,16 @@ def batch_norm(x: Any, p: str) -> Any:
     return fnn.batch_norm(params, state, x, fnn.EVAL)[0]
 
 
-IMAGES = {"conv1d", "conv2d", "conv2d_without_bias", "conv3d", "conv_transpose1d", "conv_transpose2d", "batch_norm", "group_norm"}
+IMAGES = {
+    "conv1d",
+    "conv2d",
+    "conv2d_without_bias",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "batch_norm",
+    "group_norm",
+}
 CASES: dict[str, Callable[[Any, str], Any]] = {
     "linear": lambda x, p: fnn.dense(from_torch.linear(RECORDED, p), x),
     "linear_without_bias": lambda x, p: fnn.dense(from_torch.linear(RECORDED, p, bias=False), x),

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeAlias, TypeVar, overload
 
 import numpy as np
 
-from fnn.arrays import Array2, Int1, read_only
+from fnn.arrays import Array2, Int1, Ints, read_only
 
 C = TypeVar("C", str, int)
+Strings: TypeAlias = Sequence[str] | np.ndarray[Any, np.dtype[np.str_]]
+Integers: TypeAlias = Sequence[int] | Ints
+Unseen: TypeAlias = Literal["error", "zeros"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class OneHot(Generic[C]):
     """
 
     categories: tuple[C, ...]
-    unseen: Literal["error", "zeros"] = "error"
+    unseen: Unseen = "error"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "categories", tuple(self.categories))
@@ -40,8 +43,14 @@ class OneHot(Generic[C]):
         if self.unseen not in ("error", "zeros"):
             raise ValueError(f"OneHot: unseen is {self.unseen!r}, expected 'error' or 'zeros'")
 
+    @overload
     @classmethod
-    def fit(cls, values: Sequence[C] | np.ndarray[Any, Any], /, *, unseen: Literal["error", "zeros"] = "error") -> OneHot[C]:
+    def fit(cls, values: Strings, /, *, unseen: Unseen = "error") -> OneHot[str]: ...
+    @overload
+    @classmethod
+    def fit(cls, values: Integers, /, *, unseen: Unseen = "error") -> OneHot[int]: ...
+    @classmethod
+    def fit(cls, values: Any, /, *, unseen: Unseen = "error") -> OneHot[Any]:
         """The categories among the values, sorted.
 
         Raises ValueError where there is none, TypeError unless all are strings or all are integers.

@@ -12,7 +12,7 @@ from fnn.arrays import Array1, Int1, read_only
 from fnn.random import Key, check_key
 
 Labels: TypeAlias = "np.ndarray[tuple[Any, ...], np.dtype[Any]] | Sequence[int] | Sequence[str]"
-Weights: TypeAlias = "Array1 | Sequence[float]"
+Weights: TypeAlias = "Array1 | Int1 | Sequence[float]"
 
 
 def order(

@@ -10,6 +10,7 @@ from operator import index
 from pathlib import Path
 from typing import NamedTuple
 
+from fnn.arrays import Scalar
 from fnn.functional.checks import check_number
 from fnn.io.atomic import force_folder
 from fnn.io.files import inspect, load, write
@@ -70,7 +71,7 @@ class Checkpoints:
         value: PyTree,
         /,
         *,
-        metric: float | None = None,
+        metric: float | Scalar | None = None,
         step: int | None = None,
         metadata: Mapping[str, str] | None = None,
         spec: object = None,

@@ -124,8 +124,9 @@ def _spread(value: Any, path: str, cells: dict[str, Any]) -> None:
 
 def _line(cells: list[Any]) -> str:
     text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(cells)
-    return text.getvalue()
+    # it quotes the newlines that its own lines end with
+    csv.writer(text, lineterminator="\r\n").writerow(cells)
+    return text.getvalue().removesuffix("\r\n")
 
 
 def _cell(text: str) -> Cell:

@@ -127,7 +127,7 @@ class R2(Metric[Moments, Array, Array, float]):
             raise ValueError(f"R2: there are {len(rows)} weights, expected one for each of the {len(y)} rows of {self.outputs}")
         column = rows[:, np.newaxis]
         weight = np.sum(column)
-        lowest = np.min(y, 0)
+        lowest: Value = np.min(y, 0)
         above = y - lowest
         mean = np.sum(column * above, 0) / weight
         spread = np.sum(column * np.square(above - mean), 0)

@@ -12,7 +12,7 @@ from typing import Any, Generic
 
 import numpy as np
 
-from fnn.arrays import Array1, Scalar, Value
+from fnn.arrays import Array1, Scalar, Value, read_only
 from fnn.autodiff.transforms import value_and_grad
 from fnn.optim.checks import check_count, check_hyper
 from fnn.tree import Layout, flatten
@@ -120,8 +120,7 @@ def lbfgs(
             pairs = [*pairs[-history + 1 :], (s, y, 1 / curvature)] if history > 1 else [(s, y, 1 / curvature)]
         g = new_g
         steps += 1
-    x.flags.writeable = False
-    return LbfgsResult(layout.unpack(x), value, size, steps, calls, size <= tolerance, message)
+    return LbfgsResult(layout.unpack(read_only(x)), value, size, steps, calls, size <= tolerance, message)
 
 
 def _direction(g: Value, pairs: list[tuple[Value, Value, float]]) -> Value:

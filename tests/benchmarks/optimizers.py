@@ -85,9 +85,9 @@ def main() -> None:
     large = best({name: Run(opt, int(millions * 1e6), 1) for name, opt in OPTIMIZERS.items()}, 2)
     small: dict[int, dict[str, float]] = {}
     for size in (5_000, 200_000):
-        one = best({name: Run(opt, size, 1) for name, opt in OPTIMIZERS.items()}, 20)
-        many = best({name: Run(opt, size, LEAVES) for name, opt in OPTIMIZERS.items()}, 20)
-        small[size] = {name: many[name] / one[name] for name in OPTIMIZERS}
+        runs = {f"{name}/{n}": Run(opt, size, n) for name, opt in OPTIMIZERS.items() for n in (1, LEAVES)}
+        times = best(runs, 20)
+        small[size] = {name: times[f"{name}/{LEAVES}"] / times[f"{name}/1"] for name in OPTIMIZERS}
     print(f"{'':22} ms/million  of Adam's  {LEAVES} leaves over 1: 5,000 numbers  200,000")
     for name in OPTIMIZERS:
         ms = large[name] * 1e3 / millions
