@@ -190,6 +190,10 @@ if TYPE_CHECKING:  # what loads on first use, for checkers; the same names stand
     from fnn.functional.windows import Padding as Padding
     from fnn.io.files import load as load
     from fnn.io.files import save as save
+    from fnn.inspection.diff import TreeDiff as TreeDiff
+    from fnn.inspection.diff import tree_diff as tree_diff
+    from fnn.inspection.statistics import gradient_statistics as gradient_statistics
+    from fnn.inspection.statistics import layer_statistics as layer_statistics
     from fnn.layers.attention import Attention as Attention
     from fnn.layers.attention import CrossAttention as CrossAttention
     from fnn.layers.convolution import Conv1d as Conv1d
@@ -224,16 +228,16 @@ if TYPE_CHECKING:  # what loads on first use, for checkers; the same names stand
     from fnn.layers.resize import Upsample1d as Upsample1d
     from fnn.layers.resize import Upsample2d as Upsample2d
     from fnn.layers.resize import Upsample3d as Upsample3d
-    from fnn.layers.sharing import Tied as Tied
     from fnn.layers.sharing import Frozen as Frozen
+    from fnn.layers.sharing import Tied as Tied
     from fnn.layers.sharing import frozen as frozen
     from fnn.layers.sharing import tied as tied
     from fnn.layers.summary import Summary as Summary
     from fnn.layers.summary import summary as summary
-    from fnn.layers.transformer import PreNormParams as PreNormParams
-    from fnn.layers.transformer import PostNormParams as PostNormParams
     from fnn.layers.transformer import DecoderBlock as DecoderBlock
     from fnn.layers.transformer import DecoderParams as DecoderParams
+    from fnn.layers.transformer import PostNormParams as PostNormParams
+    from fnn.layers.transformer import PreNormParams as PreNormParams
     from fnn.layers.transformer import encoder_block as encoder_block
     from fnn.layers.transposed_convolution import ConvTranspose1d as ConvTranspose1d
     from fnn.layers.transposed_convolution import ConvTranspose2d as ConvTranspose2d
@@ -257,6 +261,8 @@ _LATER: dict[str, str] = {
     "data.scaling": "Normalizer",
     "functional.penalties": "elastic_net l1 l2",
     "optim.clipping": "ClipByGlobalNorm",
+    "inspection.diff": "TreeDiff tree_diff",
+    "inspection.statistics": "gradient_statistics layer_statistics",
     "training.evaluate": "evaluate",
     "training.fit": "fit",
     "training.progress": "Progress",

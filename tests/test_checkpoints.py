@@ -26,6 +26,7 @@ import fnn
 from fnn.arrays import is_frozen
 from fnn.io.atomic import write_atomically
 from fnn.io.header import BadFileError
+from fnn.io.safetensors import opened
 
 MODEL = fnn.Dense(4, 8) >> fnn.BatchNorm(8) >> fnn.relu >> fnn.Dropout(0.5) >> fnn.Dense(8, 3)
 OPT = fnn.Adam(1e-2)
@@ -433,12 +434,31 @@ def test_reading_allocates_in_proportion_to_the_file(header: str, tmp_path: Path
 
 
 def test_reading_a_large_file_allocates_it_once(tmp_path: Path) -> None:
-    fnn.save(tmp_path / "file", [np.ones(1_000_000), np.ones(1_000_000)])
+    tree = [np.ones(1_000_000), np.ones(1_000_000)]
+    fnn.save(tmp_path / "file", tree)
+    for read in (lambda: fnn.io.read_arrays(tmp_path / "file"), lambda: fnn.load(tmp_path / "file", tree)):
+        tracemalloc.start()
+        read()
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 16_300_000
+
+
+def test_writing_a_large_tree_copies_nothing(tmp_path: Path) -> None:
+    tree = [np.ones(1_000_000), np.ones(1_000_000)]
     tracemalloc.start()
-    fnn.io.read_arrays(tmp_path / "file")
+    fnn.save(tmp_path / "file", tree)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 16_300_000
+    assert peak < 300_000
+
+
+def test_each_array_begins_at_a_multiple_of_its_items_size(tmp_path: Path) -> None:
+    for n in range(1, 9):  # names of other lengths move what follows
+        fnn.save(tmp_path / "file", {"a" * n: np.ones(1, bool), "b": np.ones(3, np.int16), "c": np.ones(1), "d": np.float32(1)})
+        with opened(tmp_path / "file") as (_, contents):
+            for each in contents.entries.values():
+                assert (len(contents.raw) + each.start) % each.dtype.itemsize == 0
 
 
 def mutated(content: bytes, rng: random.Random) -> bytes:
@@ -756,6 +776,32 @@ def test_an_old_checkpoint_is_deleted_only_when_the_new_one_is_safe(tmp_path: Pa
     assert checkpoints.restore(at(0))["n"] == 1
     checkpoints.save(at(2), step=2)
     assert steps_of(checkpoints) == [2]
+
+
+SAVE_STEPS = """
+import sys, numpy as np, fnn
+checkpoints = fnn.io.Checkpoints(sys.argv[1], keep_last=2)
+n = checkpoints.resume({"w": np.zeros(2), "n": 0})["n"]
+print("ready", flush=True)
+while True:
+    n += 1
+    checkpoints.save({"w": np.full(2, float(n)), "n": n}, step=n)
+"""
+
+
+def test_a_folder_whose_writer_is_killed_has_the_last_ones(tmp_path: Path) -> None:
+    rng, checkpoints, last = random.Random(1), fnn.io.Checkpoints(tmp_path, keep_last=2), 0
+    for _ in range(3):
+        with subprocess.Popen([sys.executable, "-c", SAVE_STEPS, tmp_path], stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            time.sleep(rng.uniform(0.05, 0.2))
+            process.kill()
+        found = checkpoints.restore(at(0))
+        assert fnn.tree.equal(found, at(found["n"]))
+        assert found["n"] > last
+        last = found["n"]
+        assert steps_of(checkpoints) in ([last - 1, last], [last - 2, last - 1, last])
 
 
 def test_other_files_in_the_folder_are_left_alone(tmp_path: Path) -> None:

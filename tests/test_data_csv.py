@@ -86,8 +86,19 @@ def test_files_without_a_header(read: Read) -> None:
         HOUSES.replace("Rome,", '"Rome",').replace("70", '"70"').replace("size", '"size"'),
         HOUSES.replace(",", ", "),
         HOUSES.replace("size", " size "),
+        HOUSES.replace(",Rome", ', "Rome"'),
     ],
-    ids=["crlf", "cr", "byte order mark", "no last newline", "empty lines", "quotes", "blanks", "blanks in the header"],
+    ids=[
+        "crlf",
+        "cr",
+        "byte order mark",
+        "no last newline",
+        "empty lines",
+        "quotes",
+        "blanks",
+        "blanks in the header",
+        "blanks before quotes",
+    ],
 )
 def test_ways_of_writing_the_same(content: str, read: Read) -> None:
     options = {"categorical": ["town"], "target": "price"}
@@ -125,6 +136,8 @@ def test_missing_values_are_errors_kept_or_dropped(read: Read) -> None:
         read("a,c\n1,\n", categorical=["c"])
     with pytest.raises(ValueError, match=r"line 2, column 'a': 'NaN' is missing"):
         read("a\nNaN\n")
+    named = read("a,c\nNA,NA\n2,x\n", categorical=["c"], missing="nan", missing_words=["NA"])
+    assert (named.categories, np.isnan(named.numbers[:, 0]).tolist()) == ((("", "x"),), [True, False])
     words = read("a,c\n?,x\n2,NA\n3,z\n", label="c", missing="drop", missing_words=["?", "NA"])
     assert (words.numbers.tolist(), words.classes) == ([[3]], ("z",))
 

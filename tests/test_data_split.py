@@ -73,6 +73,16 @@ def test_every_row_is_in_one_validation_part_and_sizes_differ_by_one(
             assert max(counts) - min(counts) <= 1
 
 
+def test_sizes_are_exact_where_they_can_be_and_labels_too() -> None:
+    assert [len(part) for part in split(10, (0.7, 0.1, 0.2), KEY)] == [7, 1, 2]
+    labels = np.arange(400) % 4
+    for seed in range(5):
+        for part in split(400, (0.5, 0.25, 0.25), fnn.key(seed), stratify=labels):
+            assert len(set(np.bincount(labels[part]).tolist())) == 1
+        for _, part in k_fold(400, 5, fnn.key(seed), stratify=labels):
+            assert np.bincount(labels[part]).tolist() == [20] * 4
+
+
 def test_parts_and_folds_have_the_type_of_the_data() -> None:
     data: dict[str, Any] = {"x": np.arange(20.0).reshape(10, 2), "y": (np.arange(10), "static")}
     train, test = split(data, (0.7, 0.3), KEY)

@@ -45,6 +45,8 @@ def test_a_selector_chooses_leaves() -> None:
     np.testing.assert_allclose(fnn.l2(p, where=fnn.tree.matrices), 0.5 * (p[0].weight ** 2).sum())
     only = fnn.elastic_net(p, ratio=1.0, where=fnn.tree.matrices)
     np.testing.assert_allclose(only, np.abs(p[0].weight).sum())
+    half = fnn.elastic_net(p, where=biases)
+    np.testing.assert_allclose(half, 0.5 * np.abs(p[0].bias).sum() + 0.25 * (p[0].bias ** 2).sum())
 
 
 def test_gradients_are_the_sign_and_the_parameters_where_they_are_chosen() -> None:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import io
+import math
 import os
 import struct
 import zipfile
+from tokenize import TokenError
 from typing import IO, Any
 
 import numpy as np
+
+from fnn.arrays import read_only
+
+_LONGEST_HEADER = 2**16
+# what NumPy's reader of headers raises, where a header is no header: it evaluates it as a literal of Python
+_NO_HEADER = (ValueError, TypeError, SyntaxError, TokenError, OverflowError, RecursionError, MemoryError, AttributeError)
 
 
 def map_npy(path: str | os.PathLike[str], /) -> np.ndarray[Any, np.dtype[Any]]:
@@ -28,7 +37,7 @@ def map_npz(path: str | os.PathLike[str], /) -> dict[str, np.ndarray[Any, np.dty
     try:
         with zipfile.ZipFile(path) as archive, open(path, "rb") as file:
             return {entry.filename.removesuffix(".npy"): _map_entry(path, file, entry) for entry in archive.infolist()}
-    except (zipfile.BadZipFile, struct.error, NotImplementedError) as error:
+    except (zipfile.BadZipFile, struct.error, NotImplementedError, EOFError) as error:
         raise ValueError(f"map_npz: {os.fspath(path)} is not an .npz file, or damaged: {error}") from error
 
 
@@ -37,9 +46,9 @@ def _map_entry(path: str | os.PathLike[str], file: IO[bytes], entry: zipfile.Zip
     if entry.compress_type != zipfile.ZIP_STORED:
         raise ValueError(f"map_npz: {entry.filename} in {name} is compressed and cannot be mapped; write it with np.savez")
     # The entry's local header of 30 bytes ends with the lengths of the name and the extra field that follow.
-    file.seek(entry.header_offset)
+    file.seek(max(entry.header_offset, 0))
     header = file.read(30)
-    if header[:4] != b"PK\x03\x04":
+    if entry.header_offset < 0 or len(header) < 30 or header[:4] != b"PK\x03\x04":
         raise ValueError(f"map_npz: {name} is damaged: no entry begins at byte {entry.header_offset}, for {entry.filename}")
     begin = entry.header_offset + 30 + sum(struct.unpack("<HH", header[26:30]))
     file.seek(begin)
@@ -48,17 +57,22 @@ def _map_entry(path: str | os.PathLike[str], file: IO[bytes], entry: zipfile.Zip
 
 def _map(name: str, path: str | os.PathLike[str], file: IO[bytes], end: int) -> np.ndarray[Any, np.dtype[Any]]:
     """The array whose header begins where the file stands, and which ends at `end`."""
+    where, begin = os.fspath(path), file.tell()
+    head = io.BytesIO(file.read(_LONGEST_HEADER))  # a damaged header may say that it is gigabytes long
     try:
-        version = np.lib.format.read_magic(file)
+        version = np.lib.format.read_magic(head)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, fortran, dtype = read(file)
-    except ValueError as error:
-        raise ValueError(f"{name}: {os.fspath(path)} has no header of an .npy array: {error}") from error
+        shape, fortran, dtype = read(head)
+        empty = min([*shape, dtype.itemsize]) == 0 and np.empty(shape, dtype)
+    except _NO_HEADER as error:
+        raise ValueError(f"{name}: {where} has no header of an .npy array: {error}") from error
     if dtype.hasobject:
-        raise ValueError(f"{name}: {os.fspath(path)} holds Python objects, which cannot be mapped and are not safe to read")
-    need, have = dtype.itemsize * int(np.prod([*shape, 1], dtype=object)), end - file.tell()
-    if need > have or end > os.fstat(file.fileno()).st_size:
-        raise ValueError(f"{name}: {os.fspath(path)} is too short: an array {dtype}{list(shape)} takes {need} bytes of {have}")
-    if need == 0:
-        return np.empty(shape, dtype)
-    return np.memmap(path, dtype, "r", file.tell(), shape, "F" if fortran else "C")
+        raise ValueError(f"{name}: {where} holds Python objects, which cannot be mapped and are not safe to read")
+    if empty is not False:
+        return read_only(empty)  # type: ignore[no-any-return]  # a Value is untyped; nothing cannot be mapped
+    begin += head.tell()
+    need, have = dtype.itemsize * math.prod(shape), end - begin
+    if min(shape, default=1) < 0 or need > have or end > os.fstat(file.fileno()).st_size:
+        raise ValueError(f"{name}: {where} is too short: an array {dtype}{list(shape)} takes {need} bytes of {have}")
+    mapped = np.memmap(path, dtype, "r", begin, shape, "F" if fortran else "C")
+    return mapped if shape else mapped.reshape(shape)  # np.memmap makes a vector of a scalar

@@ -83,7 +83,7 @@ def _count(name: str, data: Any, sources: list[tuple[str, Any]]) -> int:
     if not sources:
         raise TypeError(
             f"{name}: the data is {show(data)}, with nothing in it that has rows; expected arrays, a tree of arrays, or an "
-            "object with __len__ and __getitem__; for a generator write fnn.data.batches_of"
+            "object with __len__ and __getitem__ that is no dataclass, which is a tree; for a generator: fnn.data.batches_of"
         )
     for path, part in sources:
         if is_leaf(part) and not part.shape:
@@ -128,6 +128,8 @@ def _read_object(name: str, path: str, source: Any, rows: Int1) -> Any:
         if not isinstance(source, (Examples, Subset)):
             error.add_note(f"{name}: {what} was indexed with an integer array of {len(rows)} rows; {advice}")
         raise
+    if isinstance(source, Examples):  # what its function makes of examples is its own business
+        return found
     for at, leaf in paths(found):
         if np.shape(leaf)[:1] != (len(rows),):
             raise ValueError(

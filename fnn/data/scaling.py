@@ -45,11 +45,11 @@ class Normalizer(Record):
 
         Raises ValueError where x is empty or a value is not finite, TypeError where x is not floating.
         """
-        low, high, mean = _range("Normalizer.fit", x)
+        mean = _range("Normalizer.fit", x)[2]
         rows = x.size // max(mean.size, 1)
         std = np.sqrt(sum([np.square(piece - mean).sum(axis=0) for piece in _pieces(x)]) / rows).astype(x.dtype)
-        # a std that is too small for the dtype of x counts as none
-        return Normalizer(mean.astype(x.dtype), np.where((high > low) & (std > 0), std, 1).astype(x.dtype))
+        # that of a constant feature is 0, because its mean is exact; so is one that is too small for the dtype of x
+        return Normalizer(mean.astype(x.dtype), np.where(std > 0, std, 1).astype(x.dtype))
 
     def apply(self, x: SameRank, /) -> SameRank:
         """(x - mean) / std, in the dtype of x."""

@@ -43,7 +43,7 @@ def split(data: Rows[B], fractions: Sequence[float], key: Key | None, *, stratif
 def split(data: Any, fractions: Sequence[float], key: Key | None, *, stratify: Labels | None = None) -> tuple[Any, ...]:
     """The data in parts of these fractions of its rows, drawn by key; without a key (None) the first rows, the next, ...
 
-    Every row is in one part, rows keep their order in each, and sizes differ by less than 1 from the fraction. With
+    Every row is in one part, rows keep their order in each, and sizes differ by at most 1 from the fraction. With
     `stratify`, a label for every row, each part has its share of each label, to less than 2 rows.
 
     A number of rows in place of data gives the numbers of the rows in each part, which `fnn.data.subset` reads without

@@ -80,10 +80,9 @@ def encode(arrays: Mapping[str, Any], metadata: Mapping[str, str]) -> Iterator[m
 
 
 def _bytes_of(array: Any) -> memoryview:
-    # np.ascontiguousarray would make a vector of a 0-d array
-    plain = np.asarray(array, array.dtype.newbyteorder("<"), order="C")
-    bytes_of: memoryview = plain.reshape(-1).view(np.uint8).data
-    return bytes_of
+    # reshape puts the elements in C order, where they are in another; a 0-d array has no bytes to view without it
+    flat: memoryview = np.asarray(array, array.dtype.newbyteorder("<")).reshape(-1).view(np.uint8).data
+    return flat
 
 
 def _json(value: object) -> str:

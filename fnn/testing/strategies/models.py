@@ -141,7 +141,7 @@ def layers(
     >>> import fnn
     >>> from hypothesis import find
     >>> find(layers(2), lambda layer: isinstance(layer, fnn.Residual))
-    Residual(body=Dense(2, 2) >> relu)
+    residual(Dense(2, 2) >> relu)
     """
     makers = [*_FIRST, *_LATER] if draws else [make for make in (*_FIRST, *_LATER) if make is not _dropout]
     if n_out not in (None, n_in):

@@ -1,0 +1,46 @@
+"""A net as a scikit-learn regressor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import RegressorMixin
+
+import fnn
+from fnn.sklearn.network import Network
+
+
+def _squared_error(prediction: Any, target: Any) -> Any:
+    return fnn.mean(np.square(prediction - target), axis=1)
+
+
+class Regressor(RegressorMixin, Network):  # type: ignore[misc]  # scikit-learn has no types
+    """A multi-layer perceptron, or a net of your own, that learns numbers by the mean squared error.
+
+    The parameters are those of `Classifier`; a `model` gives [batch, outputs]. Targets y are [n] or [n, outputs]; the net learns
+    them with mean 0 and variance 1, and `predict` gives them back in their own units (`y_mean_`, `y_scale_`).
+
+    >>> import numpy as np
+    >>> from fnn.sklearn import Regressor
+    >>> x = np.linspace(-1, 1, 50).reshape(-1, 1)
+    >>> Regressor((16,), random_state=0).fit(x, 100 * x[:, 0] ** 2).score(x, 100 * x[:, 0] ** 2) > 0.95
+    True
+    """
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Regressor:  # noqa: N803 (scikit-learn's name)
+        """Learn from rows X [n, features] and targets y [n] or [n, outputs]. Returns self."""
+        x, y, weights = self._checked(X, y, sample_weight, multi_output=True, y_numeric=True)
+        self._is_flat = y.ndim == 1
+        target = np.asarray(y, np.float64).reshape(len(x), -1)
+        self.y_mean_ = target.mean(axis=0)
+        spread = target.std(axis=0)
+        self.y_scale_ = np.where(spread > 0, spread, 1.0)
+        scaled = ((target - self.y_mean_) / self.y_scale_).astype(np.float32)
+        self._train(x, scaled, weights, scaled.shape[1], _squared_error)
+        return self
+
+    def predict(self, X: Any) -> Any:  # noqa: N803
+        """The targets of rows X, shaped as those of `fit`, in float64."""
+        found = self._forward(X).astype(np.float64) * self.y_scale_ + self.y_mean_
+        return found[:, 0] if self._is_flat else found
