@@ -119,10 +119,12 @@ from fnn.training.train_step import train_step as train_step
 if TYPE_CHECKING:  # what loads on first use, for checkers; the same names stand in _LATER
     from fnn import data as data
     from fnn import datasets as datasets
+    from fnn import inspection as inspection
     from fnn import io as io
     from fnn import losses as losses
     from fnn import metrics as metrics
     from fnn import plot as plot
+    from fnn import sklearn as sklearn
     from fnn import testing as testing
     from fnn.data.batching import batches as batches
     from fnn.data.csv_table import read_csv as read_csv
@@ -188,12 +190,12 @@ if TYPE_CHECKING:  # what loads on first use, for checkers; the same names stand
     from fnn.functional.transposed_convolution import conv_transpose2d as conv_transpose2d
     from fnn.functional.transposed_convolution import conv_transpose3d as conv_transpose3d
     from fnn.functional.windows import Padding as Padding
-    from fnn.io.files import load as load
-    from fnn.io.files import save as save
     from fnn.inspection.diff import TreeDiff as TreeDiff
     from fnn.inspection.diff import tree_diff as tree_diff
     from fnn.inspection.statistics import gradient_statistics as gradient_statistics
     from fnn.inspection.statistics import layer_statistics as layer_statistics
+    from fnn.io.files import load as load
+    from fnn.io.files import save as save
     from fnn.layers.attention import Attention as Attention
     from fnn.layers.attention import CrossAttention as CrossAttention
     from fnn.layers.convolution import Conv1d as Conv1d
@@ -304,4 +306,6 @@ _LATER: dict[str, str] = {
     "io.files": "load save",
 }
 if not TYPE_CHECKING:  # with a __getattr__ in sight, a checker would take any name
-    __getattr__, __dir__ = attach("fnn", _LATER, ("data", "datasets", "io", "losses", "metrics", "plot", "testing"), globals())
+    __getattr__, __dir__ = attach(
+        "fnn", _LATER, ("data", "datasets", "inspection", "io", "losses", "metrics", "plot", "sklearn", "testing"), globals()
+    )

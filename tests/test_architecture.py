@@ -29,9 +29,11 @@ FLOORS = {
     "optim": 5,
     "data": 6,
     "training": 6,
+    "inspection": 6,
     "io": 6,
     "datasets": 7,
     "plot": 7,
+    "sklearn": 7,
     "testing": 8,
 }
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -29,6 +29,14 @@ def test_maps_are_the_arrays_that_were_saved(dtype: str, shape: tuple[int, ...],
         assert not found.flags.writeable
 
 
+def shortened_npz(path: Path) -> Path:
+    """Forty bytes are cut out near its start, so that its first entry seems to begin before the file does."""
+    np.savez(path, x=np.arange(100))
+    whole = path.read_bytes()
+    path.write_bytes(whole[:4] + whole[44:64] + bytes(4) + whole[68:])
+    return path
+
+
 def spoilt_npz(path: Path) -> Path:
     np.savez(path, x=np.arange(100))
     path.write_bytes(path.read_bytes().replace(b"PK\x03\x04", b"PK\x03\x05"))
@@ -44,6 +52,7 @@ def spoilt_npz(path: Path) -> Path:
         ),
         (lambda p: p.write_bytes(b"nothing"), "is not an .npz file, or damaged"),
         (lambda p: np.savez(p, x=np.array([{}], object)), "Python objects"),
+        (shortened_npz, "damaged"),
         (spoilt_npz, "is damaged: no entry begins at byte 0"),
     ],
 )

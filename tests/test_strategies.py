@@ -363,7 +363,7 @@ def test_models_shrink_to_the_fewest_numbers() -> None:
     assert repr(simplest(nets.models(), lambda case: "relu" in repr(case.model)).model) == "Dense(1, 1, bias=False) >> relu"
     case = simplest(nets.models(), lambda case: bool((case.x > 1).any()))
     assert (repr(case.model), case.params.weight.tolist(), case.x.tolist()) == ("Dense(1, 1, bias=False)", [[1.0]], [[2.0]])
-    assert repr(simplest(nets.layers(2), lambda layer: isinstance(layer, fnn.Residual))) == "Residual(body=Dense(2, 2) >> relu)"
+    assert repr(simplest(nets.layers(2), lambda layer: isinstance(layer, fnn.Residual))) == "residual(Dense(2, 2) >> relu)"
 
 
 def test_cases_of_a_layer_of_ones_own() -> None:

@@ -176,7 +176,9 @@ def _row(place: Place, run: int, path: str, y: Value, spread: float) -> LayerRow
 def _hint_of_layer(v: Value, units: Value, dead: float, saturated: float | None, spread: float) -> str:
     bad = np.count_nonzero(~np.isfinite(v))
     if bad:
-        return f"{bad} of {v.size} values are NaN or infinite: run it inside `with fnn.debug_nans():` to see where they come from"
+        return (
+            f"{bad} of {v.size} values are NaN or infinite: run it inside `with fnn.debug_nans():` to see where they come from"
+        )
     rows, n = units.shape
     if dead >= _MANY and rows > 1:
         return (
@@ -221,7 +223,9 @@ def gradient_statistics(grads: P, params: P, /) -> GradientStatistics:
     ]
     for path, g, _, p in pairs:
         if g.size != p.size:
-            raise ValueError(f"gradient_statistics: the gradient {path} is {describe(g)}, but its parameter has {p.size} entries")
+            raise ValueError(
+                f"gradient_statistics: the gradient {path} is {describe(g)}, but its parameter has {p.size} entries"
+            )
     sizes = [_rms(g) for _, _, g, _ in pairs]
     largest = max([size for size in sizes if np.isfinite(size)], default=0.0)
     rows = []
@@ -240,11 +244,15 @@ def _rms(g: Value) -> float:
 def _hint_of_gradient(g: Value, size: float, largest: float, norm: float) -> str:
     bad = np.count_nonzero(~np.isfinite(g))
     if bad:
-        return f"{bad} of {g.size} entries are NaN or infinite: run it inside `with fnn.debug_nans():` to see where they come from"
+        return (
+            f"{bad} of {g.size} entries are NaN or infinite: run it inside `with fnn.debug_nans():` to see where they come from"
+        )
     if g.size and not g.any():
         return "gets no gradient: the loss does not depend on it, or the units behind it are dead"
     if norm > _STEEP:
-        return f"its norm is {norm:.3g} (exploding): clip with fnn.ClipByGlobalNorm, lower the learning rate, or scale the inputs"
+        return (
+            f"its norm is {norm:.3g} (exploding): clip with fnn.ClipByGlobalNorm, lower the learning rate, or scale the inputs"
+        )
     if g.size and size * _APART < largest:
         return f"is 1/{largest / size:.0f} of the largest gradient (vanishing): residual connections or a norm, or other weights at first"
     return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import KW_ONLY, dataclass
 from math import sqrt
 
@@ -16,22 +17,56 @@ from fnn.optim.state import Segments, Slots
 from fnn.tree import Selector, everything
 
 
+def check_means(spec: AdamDirection | AdamLike) -> None:
+    """ValueError or TypeError unless b1 and b2 are in [0, 1) and eps is at least 0."""
+    name = type(spec).__name__
+    check_hyper(name, "b1", spec.b1, 0, 1)
+    check_hyper(name, "b2", spec.b2, 0, 1)
+    check_hyper(name, "eps", spec.eps, 0)
+
+
 @dataclass(frozen=True)
-class ScaleByAdam(Transform):
-    """Adam's direction, (mu / (1 - b1^t)) / (sqrt(nu / (1 - b2^t)) + eps): see `Adam`."""
+class AdamDirection(Transform):
+    """Base of the directions of Adam and its relatives: running means mu of u and nu of u^2, or what they have in its place."""
 
     b1: float = 0.9
     b2: float = 0.999
     eps: float = 1e-8
 
     def __post_init__(self) -> None:
-        check_hyper("ScaleByAdam", "b1", self.b1, 0, 1)
-        check_hyper("ScaleByAdam", "b2", self.b2, 0, 1)
-        check_hyper("ScaleByAdam", "eps", self.eps, 0)
+        check_means(self)
 
     def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
         """mu = nu = 0."""
         return {"mu": np.zeros_like(params), "nu": np.zeros_like(params)}
+
+
+@dataclass(frozen=True)
+class AdamLike(Composed):
+    """Base of Adam and its relatives: a direction, and the learning rate."""
+
+    learning_rate: Rate
+    _: KW_ONLY
+    b1: float = 0.9
+    b2: float = 0.999
+    eps: float = 1e-8
+
+    def __post_init__(self) -> None:
+        check_rate(type(self).__name__, self.learning_rate)
+        check_means(self)
+
+    @abstractmethod
+    def direction(self) -> Transform:
+        """What the learning rate scales."""
+
+    def compose(self) -> Optimizer:
+        """The direction, and the learning rate."""
+        return self.direction() >> ScaleByLearningRate(self.learning_rate)
+
+
+@dataclass(frozen=True)
+class ScaleByAdam(AdamDirection):
+    """Adam's direction, (mu / (1 - b1^t)) / (sqrt(nu / (1 - b2^t)) + eps): see `Adam`."""
 
     def update_flat(
         self, grads: Array1, slots: Slots, params: Array1, step: int, segments: Segments, /
@@ -59,7 +94,7 @@ class ScaleByAdam(Transform):
 
 
 @dataclass(frozen=True)
-class Adam(Composed):
+class Adam(AdamLike):
     """Adam (Kingma and Ba 2015, algorithm 1): steps of about the learning rate, whatever the size of the gradient.
 
     At step t, counted from 1:
@@ -77,22 +112,13 @@ class Adam(Composed):
     array([0.9, 1.1])
     """
 
-    learning_rate: Rate
-    _: KW_ONLY
-    b1: float = 0.9
-    b2: float = 0.999
-    eps: float = 1e-8
-
-    def __post_init__(self) -> None:
-        _check("Adam", self)
-
-    def compose(self) -> Optimizer:
-        """Adam's direction, and the learning rate."""
-        return ScaleByAdam(self.b1, self.b2, self.eps) >> ScaleByLearningRate(self.learning_rate)
+    def direction(self) -> Transform:
+        """Adam's."""
+        return ScaleByAdam(self.b1, self.b2, self.eps)
 
 
 @dataclass(frozen=True)
-class AdamW(Composed):
+class AdamW(AdamLike):
     """Adam with decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2, with the decay times the learning
     rate, as PyTorch and optax have it): p is also reduced by learning_rate * weight_decay * p.
 
@@ -106,26 +132,14 @@ class AdamW(Composed):
     array([0.95])
     """
 
-    learning_rate: Rate
     _: KW_ONLY
-    b1: float = 0.9
-    b2: float = 0.999
-    eps: float = 1e-8
     weight_decay: float = 0.01
     decay: Selector = everything
 
     def __post_init__(self) -> None:
-        _check("AdamW", self)
+        super().__post_init__()
         check_hyper("AdamW", "weight_decay", self.weight_decay, 0)
 
-    def compose(self) -> Optimizer:
-        """Adam's direction, the weights, and the learning rate of both."""
-        direction = ScaleByAdam(self.b1, self.b2, self.eps) >> AddDecayedWeights(self.weight_decay, where=self.decay)
-        return direction >> ScaleByLearningRate(self.learning_rate)
-
-
-def _check(name: str, spec: Adam | AdamW) -> None:
-    check_rate(name, spec.learning_rate)
-    check_hyper(name, "b1", spec.b1, 0, 1)
-    check_hyper(name, "b2", spec.b2, 0, 1)
-    check_hyper(name, "eps", spec.eps, 0)
+    def direction(self) -> Transform:
+        """Adam's, and the weights that decay."""
+        return ScaleByAdam(self.b1, self.b2, self.eps) >> AddDecayedWeights(self.weight_decay, where=self.decay)

@@ -8,16 +8,11 @@ from math import sqrt
 import numpy as np
 
 from fnn.arrays import Array1
+from fnn.optim.adam import AdamDirection, AdamLike
 from fnn.optim.checks import check_hyper
-from fnn.optim.learning_rate import Rate, ScaleByLearningRate, check_rate
-from fnn.optim.optimizer import Composed, Optimizer, Transform
+from fnn.optim.learning_rate import Rate
+from fnn.optim.optimizer import Transform
 from fnn.optim.state import Segments, Slots
-
-
-def _check(name: str, b1: float, b2: float, eps: float) -> None:
-    check_hyper(name, "b1", b1, 0, 1)
-    check_hyper(name, "b2", b2, 0, 1)
-    check_hyper(name, "eps", eps, 0)
 
 
 def _mean(old: Array1, new: Array1, b: float) -> Array1:
@@ -28,19 +23,8 @@ def _mean(old: Array1, new: Array1, b: float) -> Array1:
 
 
 @dataclass(frozen=True)
-class ScaleByAdamax(Transform):
+class ScaleByAdamax(AdamDirection):
     """Adamax's direction, mu / ((1 - b1^t) nu): see `Adamax`."""
-
-    b1: float = 0.9
-    b2: float = 0.999
-    eps: float = 1e-8
-
-    def __post_init__(self) -> None:
-        _check("ScaleByAdamax", self.b1, self.b2, self.eps)
-
-    def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
-        """mu = nu = 0."""
-        return {"mu": np.zeros_like(params), "nu": np.zeros_like(params)}
 
     def update_flat(
         self, grads: Array1, slots: Slots, params: Array1, step: int, segments: Segments, /
@@ -55,7 +39,7 @@ class ScaleByAdamax(Transform):
 
 
 @dataclass(frozen=True)
-class Adamax(Composed):
+class Adamax(AdamLike):
     """Adam by the largest gradient of late: p - learning_rate / (1 - b1^t) * mu / nu, with mu = b1 * mu + (1 - b1) * g and
     nu = max(b2 * nu, |g| + eps).
 
@@ -69,30 +53,15 @@ class Adamax(Composed):
     """
 
     learning_rate: Rate = 2e-3
-    _: KW_ONLY
-    b1: float = 0.9
-    b2: float = 0.999
-    eps: float = 1e-8
 
-    def __post_init__(self) -> None:
-        check_rate("Adamax", self.learning_rate)
-        _check("Adamax", self.b1, self.b2, self.eps)
-
-    def compose(self) -> Optimizer:
-        """Adamax's direction, and the learning rate."""
-        return ScaleByAdamax(self.b1, self.b2, self.eps) >> ScaleByLearningRate(self.learning_rate)
+    def direction(self) -> Transform:
+        """Adamax's."""
+        return ScaleByAdamax(self.b1, self.b2, self.eps)
 
 
 @dataclass(frozen=True)
-class ScaleByAmsgrad(Transform):
+class ScaleByAmsgrad(AdamDirection):
     """AMSGrad's direction, (mu / (1 - b1^t)) / (sqrt(top / (1 - b2^t)) + eps): see `AMSGrad`."""
-
-    b1: float = 0.9
-    b2: float = 0.999
-    eps: float = 1e-8
-
-    def __post_init__(self) -> None:
-        _check("ScaleByAmsgrad", self.b1, self.b2, self.eps)
 
     def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
         """mu = nu = top = 0."""
@@ -115,7 +84,7 @@ class ScaleByAmsgrad(Transform):
 
 
 @dataclass(frozen=True)
-class AMSGrad(Composed):
+class AMSGrad(AdamLike):
     """Adam that divides by the largest second moment so far, `top` = max(top, nu), so that no step grows again.
 
     Source: Reddi, Kale and Kumar 2018, algorithm 2, with PyTorch's corrections of the bias (Adam with amsgrad=True).
@@ -129,31 +98,20 @@ class AMSGrad(Composed):
     """
 
     learning_rate: Rate = 1e-3
-    _: KW_ONLY
-    b1: float = 0.9
-    b2: float = 0.999
-    eps: float = 1e-8
 
-    def __post_init__(self) -> None:
-        check_rate("AMSGrad", self.learning_rate)
-        _check("AMSGrad", self.b1, self.b2, self.eps)
-
-    def compose(self) -> Optimizer:
-        """AMSGrad's direction, and the learning rate."""
-        return ScaleByAmsgrad(self.b1, self.b2, self.eps) >> ScaleByLearningRate(self.learning_rate)
+    def direction(self) -> Transform:
+        """AMSGrad's."""
+        return ScaleByAmsgrad(self.b1, self.b2, self.eps)
 
 
 @dataclass(frozen=True)
-class ScaleByNadam(Transform):
+class ScaleByNadam(AdamDirection):
     """NAdam's direction: see `NAdam`."""
 
-    b1: float = 0.9
-    b2: float = 0.999
-    eps: float = 1e-8
     momentum_decay: float = 4e-3
 
     def __post_init__(self) -> None:
-        _check("ScaleByNadam", self.b1, self.b2, self.eps)
+        super().__post_init__()
         check_hyper("ScaleByNadam", "momentum_decay", self.momentum_decay, 0)
 
     def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
@@ -179,7 +137,7 @@ class ScaleByNadam(Transform):
 
 
 @dataclass(frozen=True)
-class NAdam(Composed):
+class NAdam(AdamLike):
     """Adam with Nesterov's momentum. With m_t = b1 (1 - 0.96^(t * momentum_decay) / 2), mu and nu as in Adam:
         p - learning_rate * (m_{t+1} mu / (1 - m_1 ... m_{t+1}) + (1 - m_t) g / (1 - m_1 ... m_t)) / size,
         size = sqrt(nu / (1 - b2^t)) + eps
@@ -195,35 +153,20 @@ class NAdam(Composed):
 
     learning_rate: Rate = 2e-3
     _: KW_ONLY
-    b1: float = 0.9
-    b2: float = 0.999
-    eps: float = 1e-8
     momentum_decay: float = 4e-3
 
     def __post_init__(self) -> None:
-        check_rate("NAdam", self.learning_rate)
-        ScaleByNadam(self.b1, self.b2, self.eps, self.momentum_decay)
+        super().__post_init__()
+        self.direction()
 
-    def compose(self) -> Optimizer:
-        """NAdam's direction, and the learning rate."""
-        direction = ScaleByNadam(self.b1, self.b2, self.eps, self.momentum_decay)
-        return direction >> ScaleByLearningRate(self.learning_rate)
+    def direction(self) -> Transform:
+        """NAdam's."""
+        return ScaleByNadam(self.b1, self.b2, self.eps, self.momentum_decay)
 
 
 @dataclass(frozen=True)
-class ScaleByRadam(Transform):
+class ScaleByRadam(AdamDirection):
     """RAdam's direction: see `RAdam`."""
-
-    b1: float = 0.9
-    b2: float = 0.999
-    eps: float = 1e-8
-
-    def __post_init__(self) -> None:
-        _check("ScaleByRadam", self.b1, self.b2, self.eps)
-
-    def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
-        """mu = nu = 0."""
-        return {"mu": np.zeros_like(params), "nu": np.zeros_like(params)}
 
     def update_flat(
         self, grads: Array1, slots: Slots, params: Array1, step: int, segments: Segments, /
@@ -245,7 +188,7 @@ class ScaleByRadam(Transform):
 
 
 @dataclass(frozen=True)
-class RAdam(Composed):
+class RAdam(AdamLike):
     """Adam whose first steps, while the variance of 1 / sqrt(nu) is not tractable, are those of momentum.
 
     With r = 2 / (1 - b2) - 1 and r_t = r - 2 t b2^t / (1 - b2^t), the length of the moving average: for r_t > 5 Adam's step
@@ -261,34 +204,17 @@ class RAdam(Composed):
     """
 
     learning_rate: Rate = 1e-3
-    _: KW_ONLY
-    b1: float = 0.9
-    b2: float = 0.999
-    eps: float = 1e-8
 
-    def __post_init__(self) -> None:
-        check_rate("RAdam", self.learning_rate)
-        _check("RAdam", self.b1, self.b2, self.eps)
-
-    def compose(self) -> Optimizer:
-        """RAdam's direction, and the learning rate."""
-        return ScaleByRadam(self.b1, self.b2, self.eps) >> ScaleByLearningRate(self.learning_rate)
+    def direction(self) -> Transform:
+        """RAdam's."""
+        return ScaleByRadam(self.b1, self.b2, self.eps)
 
 
 @dataclass(frozen=True)
-class ScaleByBelief(Transform):
+class ScaleByBelief(AdamDirection):
     """AdaBelief's direction: see `AdaBelief`."""
 
-    b1: float = 0.9
-    b2: float = 0.999
     eps: float = 1e-16
-
-    def __post_init__(self) -> None:
-        _check("ScaleByBelief", self.b1, self.b2, self.eps)
-
-    def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
-        """mu = nu = 0."""
-        return {"mu": np.zeros_like(params), "nu": np.zeros_like(params)}
 
     def update_flat(
         self, grads: Array1, slots: Slots, params: Array1, step: int, segments: Segments, /
@@ -306,7 +232,7 @@ class ScaleByBelief(Transform):
 
 
 @dataclass(frozen=True)
-class AdaBelief(Composed):
+class AdaBelief(AdamLike):
     """Adam that divides by how far the gradient is from its running mean: nu = b2 * nu + (1 - b2) * (g - mu)^2 + eps.
 
     Source: Zhuang et al. 2020, algorithm 2, with eps = 1e-16 in both places as optax has it. Moments: "mu", "nu".
@@ -320,14 +246,8 @@ class AdaBelief(Composed):
 
     learning_rate: Rate = 1e-3
     _: KW_ONLY
-    b1: float = 0.9
-    b2: float = 0.999
     eps: float = 1e-16
 
-    def __post_init__(self) -> None:
-        check_rate("AdaBelief", self.learning_rate)
-        _check("AdaBelief", self.b1, self.b2, self.eps)
-
-    def compose(self) -> Optimizer:
-        """AdaBelief's direction, and the learning rate."""
-        return ScaleByBelief(self.b1, self.b2, self.eps) >> ScaleByLearningRate(self.learning_rate)
+    def direction(self) -> Transform:
+        """AdaBelief's."""
+        return ScaleByBelief(self.b1, self.b2, self.eps)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import validate_data
 
 import fnn
 from fnn.sklearn.network import Network
@@ -23,6 +24,8 @@ class Classifier(ClassifierMixin, Network):  # type: ignore[misc]  # scikit-lear
     Inputs become float32; scale them (StandardScaler). Fitted attributes: classes_, n_features_in_, model_, params_, state_,
     loss_curve_ (the mean loss of every epoch), n_iter_ (epochs).
 
+    There are no sample weights: in small batches they are not what scikit-learn asks of them, the same as repeated rows.
+
     For GridSearchCV and pickle the activation and the factory must be functions of a module, no lambdas.
 
     >>> import numpy as np
@@ -35,14 +38,14 @@ class Classifier(ClassifierMixin, Network):  # type: ignore[misc]  # scikit-lear
     ['same', 'other', 'other', 'same']
     """
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Classifier:  # noqa: N803 (scikit-learn's name)
+    def fit(self, X: Any, y: Any) -> Classifier:  # noqa: N803 (scikit-learn's name)
         """Learn from rows X [n, features] and labels y [n] of any kind. Returns self."""
-        x, y, weights = self._checked(X, y, sample_weight)
+        x, y = validate_data(self, X, y, dtype=np.float32)
         check_classification_targets(y)
         self.classes_, labels = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
-            raise ValueError(f"Classifier: y has one class only, {self.classes_[0]!r}; expected at least two classes")
-        self._train(x, labels.astype(np.int64), weights, len(self.classes_), fnn.cross_entropy_per_example)
+            raise ValueError(f"Classifier: y has one class only, {self.classes_[0]}; expected at least two classes")
+        self._train(x, labels.astype(np.int64), len(self.classes_), fnn.cross_entropy)
         return self
 
     def predict_proba(self, X: Any) -> Any:  # noqa: N803

@@ -13,7 +13,7 @@ from fnn.layers.layer import Layer
 try:
     from sklearn.base import BaseEstimator
     from sklearn.utils import check_random_state
-    from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+    from sklearn.utils.validation import check_is_fitted, validate_data
 except ImportError as error:
     raise ImportError("fnn.sklearn needs scikit-learn 1.6 or newer: pip install 'fnn[sklearn]'") from error
 
@@ -46,24 +46,15 @@ class Network(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         self.random_state = random_state
         self.verbose = verbose
 
-    def _train(self, x: Any, y: Any, weights: Any, outputs: int, per_row: Callable[[Any, Any], Any]) -> None:
-        """Fit `model_`, `params_` and `state_` to rows x and targets y, by the weighted mean of the loss per row."""
+    def _train(self, x: Any, y: Any, outputs: int, criterion: Callable[[Any, Any], Any]) -> None:
+        """Fit `model_`, `params_` and `state_` to rows x and targets y."""
         model: Any = self._net(x.shape[1], outputs)
-        # the mean weight is 1, so that weights of 2 for all are those of 1, and the learning rate means the same
-        w = np.asarray(weights / np.mean(weights), np.float32) if np.any(weights) else np.ones(len(x), np.float32)
-
-        def loss(params: Any, state: Any, mode: fnn.Mode, rows: Any, target: Any, weight: Any) -> Any:
-            prediction, state = model.forward(params, state, rows, mode)
-            return np.mean(per_row(prediction, target) * weight), state
-
         opt = fnn.Adam(1e-2) if self.optimizer is None else self.optimizer
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         ts = fnn.start(model, opt, fnn.key(seed))
         losses = []
-        run = fnn.fit(
-            fnn.train_step(loss, opt), ts, (x, y, w), epochs=self.epochs, batch_size=self.batch_size, progress=self.verbose
-        )
-        for record in run:
+        step = fnn.train_step(fnn.supervised(model, criterion), opt)
+        for record in fnn.fit(step, ts, (x, y), epochs=self.epochs, batch_size=self.batch_size, progress=self.verbose):
             ts = record.state
             losses.append(record.loss)
         self.model_, self.params_, self.state_ = model, ts.params, ts.state
@@ -84,9 +75,3 @@ class Network(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         check_is_fitted(self)
         x = validate_data(self, x, reset=False, dtype=np.float32)
         return fnn.predict(self.model_, self.params_, self.state_, x, batch_size=1024)
-
-    def _checked(self, x: Any, y: Any, sample_weight: Any, **options: Any) -> tuple[Any, Any, Any]:
-        x, y = validate_data(self, x, y, dtype=np.float32, **options)
-        if sample_weight is None:
-            return x, y, np.ones(len(x))
-        return x, y, _check_sample_weight(sample_weight, x, dtype=np.float64, ensure_non_negative=True)

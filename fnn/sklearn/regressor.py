@@ -6,13 +6,10 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import RegressorMixin
+from sklearn.utils.validation import validate_data
 
 import fnn
 from fnn.sklearn.network import Network
-
-
-def _squared_error(prediction: Any, target: Any) -> Any:
-    return fnn.mean(np.square(prediction - target), axis=1)
 
 
 class Regressor(RegressorMixin, Network):  # type: ignore[misc]  # scikit-learn has no types
@@ -28,16 +25,21 @@ class Regressor(RegressorMixin, Network):  # type: ignore[misc]  # scikit-learn 
     True
     """
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Regressor:  # noqa: N803 (scikit-learn's name)
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+    def fit(self, X: Any, y: Any) -> Regressor:  # noqa: N803 (scikit-learn's name)
         """Learn from rows X [n, features] and targets y [n] or [n, outputs]. Returns self."""
-        x, y, weights = self._checked(X, y, sample_weight, multi_output=True, y_numeric=True)
+        x, y = validate_data(self, X, y, dtype=np.float32, multi_output=True, y_numeric=True)
         self._is_flat = y.ndim == 1
         target = np.asarray(y, np.float64).reshape(len(x), -1)
         self.y_mean_ = target.mean(axis=0)
         spread = target.std(axis=0)
         self.y_scale_ = np.where(spread > 0, spread, 1.0)
         scaled = ((target - self.y_mean_) / self.y_scale_).astype(np.float32)
-        self._train(x, scaled, weights, scaled.shape[1], _squared_error)
+        self._train(x, scaled, scaled.shape[1], fnn.mse)
         return self
 
     def predict(self, X: Any) -> Any:  # noqa: N803
