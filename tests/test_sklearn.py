@@ -23,7 +23,10 @@ x, y = load_iris(return_X_y=True)
 xs = StandardScaler().fit_transform(x)
 
 
-@parametrize_with_checks([Classifier((16,), epochs=30, random_state=0), Regressor((16,), epochs=30, random_state=0)])
+ESTIMATORS = [Classifier((16,), epochs=30, random_state=0), Regressor((16,), epochs=30, random_state=0)]
+
+
+@parametrize_with_checks(ESTIMATORS)  # type: ignore[untyped-decorator]  # scikit-learn has no types
 def test_scikit_learns_own_checks(estimator: Any, check: Any) -> None:
     check(estimator)
 
@@ -73,8 +76,9 @@ def test_a_net_of_ones_own_keeps_its_state_through_pickle_and_clone() -> None:
     assert np.any(net.state_[1].mean != 0)
     again = pickle.loads(pickle.dumps(net))
     np.testing.assert_array_equal(again.predict_proba(xs), net.predict_proba(xs))
-    assert clone(net).get_params() == net.get_params()
-    assert not hasattr(clone(net), "params_")
+    fresh: Any = clone(net)
+    assert fresh.get_params() == net.get_params()
+    assert not hasattr(fresh, "params_")
 
 
 def test_activation_hidden_sizes_and_batch_size_are_used() -> None:

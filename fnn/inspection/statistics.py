@@ -129,7 +129,7 @@ def layer_statistics(
     >>> [row.path for row in found.rows]
     ['[0]', '[1]', '[2]']
     >>> print(found.hints[-1])
-    [1] tanh: 97% of the values are at the ends, where the slope is almost 0: smaller weights or inputs, or a norm before it
+    [1] tanh: 99% of the values are at the ends, where the slope is almost 0: smaller weights or inputs, or a norm before it
     """
     check_layer("layer_statistics", model)
     check_mode("layer_statistics", mode)
@@ -186,7 +186,10 @@ def _hint_of_layer(v: Value, units: Value, dead: float, saturated: float | None,
             "rate, leaky_relu or gelu, or a norm before it"
         )
     if saturated is not None and saturated > _HALF:
-        return f"{saturated:.0%} of the values are at the ends, where the slope is almost 0: smaller weights or inputs, or a norm before it"
+        return (
+            f"{saturated:.0%} of the values are at the ends, where the slope is almost 0: smaller weights or inputs, or a norm "
+            "before it"
+        )
     if rows > 1 and np.all(units == units[0]):
         return "gives the same for every row: nothing of the input comes through"
     size = float(np.sqrt(np.mean(np.square(v))))
@@ -254,5 +257,5 @@ def _hint_of_gradient(g: Value, size: float, largest: float, norm: float) -> str
             f"its norm is {norm:.3g} (exploding): clip with fnn.ClipByGlobalNorm, lower the learning rate, or scale the inputs"
         )
     if g.size and size * _APART < largest:
-        return f"is 1/{largest / size:.0f} of the largest gradient (vanishing): residual connections or a norm, or other weights at first"
+        return f"is 1/{largest / size:.0f} of the largest gradient (vanishing): residual connections, a norm, other first weights"
     return ""

@@ -15,8 +15,8 @@ from fnn.sklearn.network import Network
 class Regressor(RegressorMixin, Network):  # type: ignore[misc]  # scikit-learn has no types
     """A multi-layer perceptron, or a net of your own, that learns numbers by the mean squared error.
 
-    The parameters are those of `Classifier`; a `model` gives [batch, outputs]. Targets y are [n] or [n, outputs]; the net learns
-    them with mean 0 and variance 1, and `predict` gives them back in their own units (`y_mean_`, `y_scale_`).
+    The parameters are those of `Classifier`; a `model` gives [batch, outputs]. Targets y are [n] or [n, outputs]; the net
+    learns them with mean 0 and variance 1, and `predict` gives them back in their own units (`y_mean_`, `y_scale_`).
 
     >>> import numpy as np
     >>> from fnn.sklearn import Regressor
