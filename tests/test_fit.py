@@ -77,7 +77,9 @@ def streamed(epoch: int) -> Iterator[Any]:
             yield batch
 
 
-@pytest.mark.parametrize("data", [(x, labels), shuffled, streamed, list(shuffled(0)), shuffled(0)], ids=lambda d: type(d).__name__)
+@pytest.mark.parametrize(
+    "data", [(x, labels), shuffled, streamed, list(shuffled(0)), shuffled(0)], ids=lambda d: type(d).__name__
+)
 @pytest.mark.parametrize("log_every", [None, 1, 4])
 def test_a_run_stopped_at_any_step_resumes_with_the_same_bits(data: Any, log_every: int | None) -> None:
     whole = run(data, epochs=3, log_every=1)
@@ -177,7 +179,9 @@ def test_a_state_that_is_sent_is_what_it_goes_on_from() -> None:
 def test_a_loss_that_is_not_finite_stops_it_and_the_error_says_where() -> None:
     broken = x.copy()
     broken[fnn.data.order(50, 8, KEY, 0)[17]] = np.nan
-    with pytest.raises(FloatingPointError, match=r"loss of step 2 \(epoch 0, batch 2\) is nan; the parameters before it are all"):
+    with pytest.raises(
+        FloatingPointError, match=r"loss of step 2 \(epoch 0, batch 2\) is nan; the parameters before it are all"
+    ):
         run((broken, labels))
     assert np.isnan(run((broken, labels), stop_on_nan=False)[-1].loss)
     bad = replace(start, params=fnn.tree.replace_at(start.params, "[0].bias", np.full(8, np.inf, np.float32)))
@@ -209,7 +213,11 @@ def test_an_error_of_a_step_has_a_note_that_says_which() -> None:
         (lambda: fnn.fit(step, start, (x, labels), log_every=0), ValueError, "fit: log_every is 0"),
         (lambda: fnn.fit(step, start, (x, labels), batch_size=0), ValueError, "size is 0"),
         (lambda: fnn.fit(step, start, (x, labels), key=0), TypeError, "fit: the key is 0"),
-        (lambda: fnn.fit(step, start, (x, labels), validation=(x, labels)), TypeError, "validation is a tuple, expected a func"),
+        (
+            lambda: fnn.fit(step, start, (x, labels), validation=(x, labels)),
+            TypeError,
+            "validation is a tuple, expected a func",
+        ),
         (lambda: fnn.fit(step, start, (x, labels), validate_every=2), ValueError, "but there is no validation"),
         (lambda: fnn.fit(step, start, iter([]), epochs=2), ValueError, "epochs is 2, but the data is an iterator"),
         (lambda: run(lambda epoch: iter([])), ValueError, "fit: epoch 0 has no batches"),

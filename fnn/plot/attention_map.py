@@ -46,7 +46,7 @@ def attention_maps(
         raise ValueError("attention_maps: weights has numbers that are negative or not finite; take them after the softmax")
     heads, time, memory = found.shape
     if heads > MOST_HEADS:
-        raise ValueError(f"attention_maps: {heads} heads are too many to see, expected at most {MOST_HEADS}; draw some of them")
+        raise ValueError(f"attention_maps: {heads} heads are too many to see; draw at most {MOST_HEADS}")
     if memory_tokens is None and time == memory:
         memory_tokens = tokens
     titles = check_names("attention_maps", "names", names, heads) if names is not None else [f"head {i}" for i in range(heads)]

@@ -77,6 +77,7 @@ def decision_boundary(
             label=labelled[k], zorder=3,
         )  # fmt: skip
     ax.set(xlabel="$x_1$", ylabel="$x_2$", xlim=(x1.min(), x1.max()), ylim=(x2.min(), x2.max()))
+    ax.locator_params(nbins=6)
     ax.legend(loc="upper right", framealpha=0.9)
     return ax
 

@@ -108,10 +108,11 @@ def short(value: float) -> str:
 
 def light(color: Value) -> bool:
     """Whether black text is better to read on this (red, green, blue) than white text (by its luminance, ITU-R BT.709)."""
-    return float(np.dot(color[:3], (0.2126, 0.7152, 0.0722))) > 0.45
+    return float(np.dot(color[:3], (0.2126, 0.7152, 0.0722))) > 0.5
 
 
 def tidy(ax: Axes) -> None:
     """A faint grid, and no frame above and on the right."""
     ax.grid(alpha=0.3)
+    ax.set_axisbelow(True)
     ax.spines[["top", "right"]].set_visible(False)

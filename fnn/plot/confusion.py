@@ -21,14 +21,14 @@ def confusion_matrix(
 ) -> Axes:
     """Counts, and the share of each true class, in the cells of a confusion matrix; the colour is the share.
 
-    counts: [true class, predicted class], as `fnn.metrics.ConfusionMatrix` gives it; names: of the classes. A class that
-    never came has no shares. Up to 20 classes the numbers are written; with more there are colours only.
+    counts: [true class, predicted class], as `fnn.metrics.ConfusionMatrix` gives it; names: of the classes. Up to 20 classes
+    the numbers are written; with more there are colours only.
 
     Raises ValueError where counts is not square, or has a negative number or one that is not finite.
 
     >>> ax = confusion_matrix([[8, 2], [0, 5]], names=["cat", "dog"])
     >>> [text.get_text() for text in ax.texts]
-    ['8\\n80%', '2\\n20%', '0\\n0%', '5\\n100%']
+    ['8\\n80%', '2\\n20%', '0', '5\\n100%']
     """
     found = numbers("confusion_matrix", "counts", counts, 2, "[true class, predicted class]")
     n = len(found)
@@ -41,7 +41,7 @@ def confusion_matrix(
     shares: Array2 = found / np.where(rows > 0, rows, 1)
 
     written = n <= MOST_CLASSES_WITH_TEXT
-    size = 1.6 + 0.62 * n if written else 7.0
+    size = 1.6 + 0.52 * n if written else 7.0
     ax = one("confusion_matrix", ax, size + 0.8, size)
     image = ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     step = 1 if written else -(-n // MOST_CLASSES_WITH_TEXT)
@@ -56,8 +56,8 @@ def confusion_matrix(
     ax.set(xlabel="predicted", ylabel="true")
     if written:
         for (i, j), count in np.ndenumerate(found):
-            share = f"{shares[i, j]:.0%}" if rows[i, 0] > 0 else "\N{EN DASH}"
+            text = f"{count:.6g}\n{shares[i, j]:.0%}" if count else "0"
             color = "black" if light(image.cmap(shares[i, j])) else "white"
-            ax.text(j, i, f"{count:.6g}\n{share}", ha="center", va="center", color=color, fontsize=8)
+            ax.text(j, i, text, ha="center", va="center", color=color, fontsize=8)
     ax.figure.colorbar(image, ax=ax, shrink=0.8, label="share of the true class")
     return ax

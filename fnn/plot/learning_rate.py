@@ -121,6 +121,10 @@ def learning_rates(search: RateSearch, *, ax: Axes | None = None) -> Axes:
     ax.plot(search.rates, search.smoothed, color=BLUE, linewidth=1.6, label="loss, smoothed")
     if search.suggestion is not None:
         ax.axvline(search.suggestion, color=ORANGE, linestyle="--", label=f"suggestion: {search.suggestion:.1e}")
+        # a loss that has exploded must not flatten the fall before it
+        before = search.smoothed[: int(np.argmin(search.smoothed)) + 1]
+        fall = float(before.max() - before.min())
+        ax.set_ylim(before.min() - 0.15 * fall, before.max() + 0.35 * fall)
     ax.set_xscale("log")
     ax.set(xlabel="learning rate", ylabel="loss")
     ax.legend(frameon=False)

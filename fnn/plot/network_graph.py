@@ -24,7 +24,7 @@ P = TypeVar("P", bound=PyTree)
 S = TypeVar("S", bound=PyTree)
 
 MOST_UNITS, MOST_EDGES = 8, 24
-_RADIUS, _ROW, _COLUMN = 0.46, 1.55, 3.5  # in units of the drawing, of which
+_RADIUS, _ROW, _COLUMN = 0.46, 1.7, 3.6  # in units of the drawing, of which
 _INCH = 0.72  # inches are one
 
 
@@ -94,7 +94,7 @@ def network(
     columns, value = _work_out(stages, row, loss)
     names = None if inputs is None else check_names("network", "inputs", inputs, row.shape[1])
     rows = max(len(column.values) for column in columns)
-    width = _COLUMN * (len(columns) - 1 + 0.75 * (value is not None)) + 2.2
+    width = _COLUMN * (len(columns) - 1 + 0.5 * (value is not None)) + 2.2
     height = _ROW * rows + 1.7
     ax = one("network", ax, _INCH * width, _INCH * height)
     places = [_places(column, i) for i, column in enumerate(columns)]
@@ -104,7 +104,7 @@ def network(
         _draw_nodes(ax, column, spots, names if i == 0 else None)
         ax.text(i * _COLUMN, _ROW * rows / 2 + 0.15, column.title, ha="center", va="bottom", fontsize=10)
     if value is not None:
-        end = (len(columns) - 1 + 0.75) * _COLUMN
+        end = (len(columns) - 0.5) * _COLUMN
         for x0, y0 in places[-1]:
             ax.plot([x0, end], [y0, 0], color="0.6", linewidth=1, zorder=1)
         text: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 9, "zorder": 4}
@@ -142,7 +142,7 @@ def _check_size(n_in: int, stages: list[_Stage]) -> None:
         n, m = stage.params.weight.shape
         if n != n_in:
             raise ValueError(
-                f"network: {'x' if i == 0 else f'layer {i}'} has {n_in} values but the weight behind it is {(n, m)}: it takes {n}"
+                f"network: {'x' if i == 0 else f'layer {i}'} has {n_in} values, but the weight behind it is {(n, m)} and takes {n}"
             )
         if max(n, m) > MOST_UNITS or n * m > MOST_EDGES:
             raise ValueError(
@@ -202,10 +202,10 @@ def _draw_nodes(ax: Axes, column: _Column, places: list[tuple[float, float]], na
         if names is not None:
             ax.text(x, below, names[k], fontsize=9, **text)
         if column.bias is not None:
-            shift = 0.42 if column.d_bias is not None else 0.0
-            ax.text(x - shift, below, f"b {short(float(column.bias[k]))}", fontsize=7.5, color="0.1", **text)
+            # one below the other, as on the edges
+            ax.text(x, below, f"b {short(float(column.bias[k]))}", fontsize=8, color="0.1", **text)
             if column.d_bias is not None:
-                ax.text(x + shift + 0.1, below, short(float(column.d_bias[k])), fontsize=7.5, color=ORANGE, **text)
+                ax.text(x + 0.1, below - 0.24, short(float(column.d_bias[k])), fontsize=8, color=ORANGE, **text)
 
 
 def _draw_edges(ax: Axes, sources: list[tuple[float, float]], targets: list[tuple[float, float]], column: _Column) -> None:
@@ -233,6 +233,7 @@ def _spots(ends: Value) -> Value:
     along = np.linspace(0.22, 0.78, 29)[:, np.newaxis]
     # distances in widths and heights of a text
     size = np.array([0.95, 0.75])
+    lines = ends[:, :1] + np.linspace(0.05, 0.95, 60)[:, np.newaxis] * (ends[:, 1:] - ends[:, :1])
     spots = ends.mean(1)
     for _ in range(6):  # each in its turn moves to the best place on its edge, until all have settled
         for k, (start, end) in enumerate(ends):
@@ -240,8 +241,10 @@ def _spots(ends: Value) -> Value:
             others = np.delete(spots, k, 0)
             if len(others):
                 gaps = np.abs((places[:, np.newaxis] - others) / size).max(2)
-                # how far the nearest one is counts up to two texts; beyond that, the middle of the edge is best
-                score = np.minimum(np.sort(gaps, 1)[:, 0], 2.0) - 0.3 * np.abs(along[:, 0] - 0.5)
+                crossed = np.delete(lines, k, 0).reshape(-1, 2)
+                free = np.abs((places[:, np.newaxis] - crossed) / size).max(2).min(1)
+                # a text counts up to two widths away, another edge up to half of one; else the middle of the edge is best
+                score = np.minimum(gaps.min(1), 2.0) + 2 * np.minimum(free, 0.5) - 0.3 * np.abs(along[:, 0] - 0.5)
                 spots[k] = places[int(score.argmax())]
     return spots
 

@@ -38,13 +38,14 @@ def surfaces(
     low, high = min(float(np.nanmin(z)) for z in arrays.values()), max(float(np.nanmax(z)) for z in arrays.values())
     if low == high:
         low, high = low - 0.5, high + 0.5
-    made = several("surfaces", ax, len(arrays), 3, 4, 3.6, projection="3d")
+    made = several("surfaces", ax, len(arrays), 3, 4, 3.3, projection="3d")
     each: Any  # matplotlib's types don't know 3-D Axes
     for each, (title, z) in zip(made, arrays.items(), strict=True):
         each.plot_surface(grid, x2, z, cmap="viridis", vmin=low, vmax=high, linewidth=0.3, edgecolor=(0, 0, 0, 0.25))
-        each.set(title=title, xlabel="$x_1$", ylabel="$x_2$", zlim=(low, high))
+        each.set_title(title, y=0.98)
+        each.set(xlabel="$x_1$", ylabel="$x_2$", zlim=(low, high))
         for axis in (each.xaxis, each.yaxis, each.zaxis):
             axis.get_major_locator().set_params(nbins=4)
         each.view_init(elev=25, azim=-55)
-        each.set_box_aspect((1, 1, 0.8), zoom=0.9)
+        each.set_box_aspect((1, 1, 0.8), zoom=1.0)
     return made
