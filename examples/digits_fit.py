@@ -29,7 +29,11 @@ def main(folder: Path, epochs: int, seed: int) -> float:
     data = digits()
     order = fnn.key(seed).fold(1).generator().permutation(len(data.train_y))
     train, held = np.sort(order[200:]), np.sort(order[:200])
-    metrics = {"loss": fnn.cross_entropy, "accuracy": fnn.metrics.Accuracy()}
+
+    def validate(ts: fnn.TrainState[Any, Any]) -> dict[str, float]:
+        rows = data.train_x[held], data.train_y[held]
+        return fnn.evaluate(model, ts, rows, {"loss": fnn.cross_entropy, "accuracy": fnn.metrics.Accuracy()})
+
     checkpoints = Checkpoints(folder)
     ts = checkpoints.resume(fnn.start(model, optimizer, fnn.key(seed)))
     if ts.step:
@@ -44,7 +48,7 @@ def main(folder: Path, epochs: int, seed: int) -> float:
         (data.train_x[train], data.train_y[train]),
         epochs=epochs,
         batch_size=BATCH_SIZE,
-        validation=lambda ts: fnn.evaluate(model, ts, (data.train_x[held], data.train_y[held]), metrics),
+        validation=validate,
     )
     for record in run:
         loss, accuracy = record.validation["loss"], record.validation["accuracy"]
@@ -52,11 +56,12 @@ def main(folder: Path, epochs: int, seed: int) -> float:
         records.append(record)
         stopping = stopping.update(loss, record.state)
         plateau = plateau.update(loss)
+        lower = record.state.opt
         if plateau.reduced:
-            lower = record.state.opt.scale_learning_rate(plateau.factor)
-            record = run.send(replace(record.state, opt=lower))
-            print(f"the learning rate is {record.state.opt.learning_rate:.2g} now")
-        checkpoints.save(record.state, metric=loss)
+            lower = lower.scale_learning_rate(plateau.factor)
+            run.send(replace(record.state, opt=lower))
+            print(f"the learning rate is {plateau.factor} times what it was")
+        checkpoints.save(replace(record.state, opt=lower), metric=loss)
         if stopping.stopped:
             print(f"no better for {stopping.patience} epochs; back to step {stopping.best_state.step}")
             break
@@ -81,7 +86,9 @@ def draw(records: list[fnn.FitRecord[Any, Any]], path: Path) -> None:
         {"training": (steps, [r.loss for r in records]), "validation": (steps, [r.validation["loss"] for r in records])},
         log=True,
     )
-    ax.figure.savefig(path)
+    figure = ax.get_figure(root=True)
+    if figure is not None:
+        figure.savefig(path)
     print(f"curves in {path}")
 
 

@@ -1,6 +1,7 @@
 """A net in scikit-learn's Pipeline and GridSearchCV: python examples/grid_search.py (needs fnn[sklearn])."""
 
 import warnings
+from typing import Any
 
 import fnn
 
@@ -19,7 +20,7 @@ def main() -> float:
     x, y = load_wine(return_X_y=True)
     x_train, x_test, y_train, y_test = train_test_split(x, y, stratify=y, random_state=0)
     net = make_pipeline(StandardScaler(), Classifier(epochs=30, random_state=0))
-    grid = GridSearchCV(
+    grid: Any = GridSearchCV(
         net,
         {
             "classifier__hidden": [(), (16,), (32, 16)],

@@ -10,7 +10,7 @@ which format.
 
 import argparse
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -59,24 +59,12 @@ def draw(result: Result, path: Path) -> None:
     except ImportError:
         raise SystemExit("surface.py: --save needs matplotlib; install it with: pip install matplotlib") from None
 
-    # Any, because matplotlib's types leave out half of this, above all 3-D axes
-    figure: Any = Figure(figsize=(12, 4), layout="constrained")
-    height = max(result.truth.max(), result.prediction.max())
-    for place, title, z in ((1, "truth: $x_1^2 + x_2^2$", result.truth), (2, "prediction", result.prediction)):
-        axes = figure.add_subplot(1, 3, place, projection="3d")
-        axes.plot_surface(
-            result.x1, result.x2, z, cmap="viridis", vmin=0, vmax=height, linewidth=0.3, edgecolor=(0, 0, 0, 0.25)
-        )
-        axes.set(title=title, xlabel="$x_1$", ylabel="$x_2$", zlim=(0, height), xticks=(-1, 0, 1), yticks=(-1, 0, 1))
-        axes.set_zticks((0, 1, 2))
-        axes.view_init(elev=25, azim=-55)
-        axes.set_box_aspect((1, 1, 0.8), zoom=1.02)
-
-    loss = figure.add_subplot(1, 3, 3)
-    loss.semilogy(result.losses)
+    figure = Figure(figsize=(12, 4), layout="constrained")
+    places = [figure.add_subplot(1, 3, place, projection="3d") for place in (1, 2)]
+    heights = {"truth: $x_1^2 + x_2^2$": result.truth, "prediction": result.prediction}
+    fnn.plot.surfaces(result.x1, result.x2, heights, ax=places)
+    loss = fnn.plot.curves(result.losses, log=True, ax=figure.add_subplot(1, 3, 3))
     loss.set(title="loss", xlabel="epoch", ylabel="mean squared error", xlim=(0, EPOCHS))
-    loss.grid(alpha=0.3)
-    loss.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=150)
 
 

@@ -54,8 +54,8 @@ def test_the_largest_difference_and_its_place() -> None:
 
 def test_every_kind_of_difference_in_the_order_of_the_first_tree() -> None:
     one = np.ones(2)
-    a = {"dtype": one, "shape": one, "kind": one, "static": "a", "gone": one, "same": one, "int": np.array([1, 2])}
-    b = {"new": 3, "dtype": one.astype(np.float32), "shape": np.ones((2, 1)), "kind": None, "static": "b", "same": one,
+    a = {"dtype": one, "shape": one, "kind": one, "static": "a", "gone": one, "same": one, "n": 3, "int": np.array([1, 2])}
+    b = {"new": 3, "dtype": one.astype(np.float32), "shape": np.ones((2, 1)), "kind": None, "static": "b", "same": one, "n": 3,
          "int": np.array([1, 5])}  # fmt: skip
     found = fnn.tree_diff(a, b)
     assert [(row.path, row.kind, row.first, row.second, row.largest) for row in found.rows] == [

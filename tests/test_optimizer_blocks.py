@@ -244,7 +244,7 @@ def test_adagrad_leaves_an_entry_without_gradients_also_with_eps_0() -> None:
 def test_no_decay_on_biases_and_norms_in_one_line() -> None:
     model = fnn.Dense(2, 3) >> fnn.BatchNorm(3) >> fnn.Dense(3, 1)
     params = fnn.tree.map(lambda p: p + 1, fnn.init(model, fnn.key(0))[0])
-    opt = fnn.AdamW(0.1, weight_decay=0.5, decay=fnn.tree.matrices)
+    opt = fnn.AdamW(0.1, weight_decay=0.5, where=fnn.tree.matrices)
     new, _ = fnn.update(opt, fnn.tree.zeros_like(params), opt.init(params), params)
     for (path, p), q in zip(fnn.tree.paths(params), fnn.tree.leaves(new), strict=True):
         np.testing.assert_allclose(q, p * 0.95 if path.endswith("weight") else p, rtol=1e-6)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from math import inf, nan
+from math import inf, isnan, nan
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ import fnn
 
 model, opt = fnn.Dense(2, 2), fnn.Adam(0.1)
 ts = fnn.start(model, opt, fnn.key(0))
+loose: Any = fnn  # for calls that the types refuse
 values = st.lists(st.one_of(st.integers(-5, 5).map(float), st.sampled_from([nan, inf, -inf])), max_size=30)
 
 
@@ -26,13 +27,20 @@ def test_early_stopping_is_the_loop_by_hand(found: list[float], patience: int, m
         before = machine
         machine = machine.update(value, i)
         assert before.waited == waited
-        better = value == value and (best is None or (value > best + min_delta if maximize else value < best - min_delta))
+        better = not isnan(value) and (best is None or (value > best + min_delta if maximize else value < best - min_delta))
         if better:
             best, best_at, waited = value, i, 0
         else:
             waited += 1
         assert (machine.best, machine.best_state, machine.waited) == (best, best_at, waited)
         assert machine.stopped == (waited >= patience)
+
+
+def test_better_is_by_more_than_min_delta() -> None:
+    for sign, maximize in ((1, False), (-1, True)):
+        machine = fnn.EarlyStopping(9, "a", min_delta=0.5, maximize=maximize).update(sign * 3.0, "b")
+        assert machine.update(sign * 2.5, "c").best_state == machine.update(sign * 3.25, "c").best_state == "b"
+        assert machine.update(sign * 2.25, "c").best_state == "c"
 
 
 def test_early_stopping_waits_just_as_long_and_restores_the_best() -> None:
@@ -53,7 +61,7 @@ def test_keep_best_is_sorting(found: list[float], k: int, maximize: bool) -> Non
     kept = fnn.KeepBest[int](k, maximize=maximize)
     for i, value in enumerate(found):
         kept = kept.update(value, i)
-    pairs = [(value, i) for i, value in enumerate(found) if value == value]
+    pairs = [(value, i) for i, value in enumerate(found) if not isnan(value)]
     expected = sorted(pairs, key=lambda pair: (-pair[0] if maximize else pair[0], pair[1]))[:k]
     assert kept.entries == tuple(expected)
     assert kept.states == tuple(i for _, i in expected)
@@ -71,7 +79,7 @@ def test_stop_on_nan_says_where() -> None:
     found = guard.update(0.5, bad)
     assert found.step == 7
     assert "params.weight has 1 of 4 entries that are not finite, first at [1, 0] of f32[2,2]: run" in found.message
-    assert found.update(0.5, ts) is found
+    assert found.update(0.5, ts) is found.update(nan, ts) is found
     slots = {name: np.full_like(slot, nan) for name, slot in ts.opt.slots.items()}
     everything = fnn.TrainState(bad.params, None, fnn.OptState(0, slots, ts.opt.layout, "Adam"), ts.key, 7)
     assert guard.update(inf, everything).message.startswith("after step 7 the loss is inf, params.weight ")
@@ -81,11 +89,11 @@ def test_stop_on_nan_says_where() -> None:
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: fnn.EarlyStopping(0, ts), ValueError, "EarlyStopping: patience is 0"),
-        (lambda: fnn.EarlyStopping(1, ts, min_delta=-1), ValueError, "EarlyStopping: min_delta is -1"),
-        (lambda: fnn.EarlyStopping(1, ts).update("low", ts), TypeError, "EarlyStopping.update: the value is 'low'"),
-        (lambda: fnn.KeepBest(0), ValueError, "KeepBest: k is 0"),
-        (lambda: fnn.KeepBest(1).update(None, ts), TypeError, "KeepBest.update: the value is None"),
+        (lambda: loose.EarlyStopping(0, ts), ValueError, "EarlyStopping: patience is 0"),
+        (lambda: loose.EarlyStopping(1, ts, min_delta=-1), ValueError, "EarlyStopping: min_delta is -1"),
+        (lambda: loose.EarlyStopping(1, ts).update("low", ts), TypeError, "EarlyStopping.update: the value is 'low'"),
+        (lambda: loose.KeepBest(0), ValueError, "KeepBest: k is 0"),
+        (lambda: loose.KeepBest(1).update(None, ts), TypeError, "KeepBest.update: the value is None"),
     ],
 )
 def test_errors(call: Any, error: Any, message: str) -> None:

@@ -372,3 +372,15 @@ def test_an_error_in_a_backward_rule_tells_the_operation_and_the_line_of_the_for
     (note,) = caught.value.__notes__
     assert note.startswith("in the backward pass of broken, from f64[2], at ")
     assert "return np.sum(broken(y))  # this line" in note
+
+
+def test_stop_gradient_takes_trees() -> None:
+    def f(p: fnn.LSTMState) -> fnn.Scalar:
+        constant = fnn.stop_gradient(p)
+        return np.sum(p.hidden * constant.hidden) + np.sum(constant.cell)
+
+    state = fnn.LSTMState(np.array([[3.0]]), np.array([[5.0]]))
+    grads = fnn.grad(f)(state)
+    assert (grads.hidden.item(), grads.cell.item()) == (3.0, 0.0)
+    assert fnn.stop_gradient(state) is state
+    assert fnn.stop_gradient((None, state))[1] is state

@@ -8,7 +8,7 @@ from typing import Any, Concatenate, Literal, NamedTuple, ParamSpec, TypeVar, ov
 
 import numpy as np
 
-from fnn.arrays import SameRankOrScalar, Scalar, Value, describe, frozen, read_only
+from fnn.arrays import Scalar, Value, describe, frozen, read_only
 from fnn.autodiff import debug, rules  # noqa: F401 (importing the rules registers them)
 from fnn.autodiff.tape import Tape
 from fnn.autodiff.tracer import Tracer, value_of
@@ -317,8 +317,8 @@ def vjp(f: Callable[[P], Q], primal: P, /) -> tuple[Q, Callable[[Q], P]]:
     return value, pullback
 
 
-def stop_gradient(x: SameRankOrScalar, /) -> SameRankOrScalar:
-    """x as a constant: no gradient flows through it. Outside of `grad` it is x itself.
+def stop_gradient(x: P, /) -> P:
+    """x, an array or a tree of them, as a constant: no gradient flows through it. Outside of `grad` it is x itself.
 
     >>> import fnn
     >>> def f(x: fnn.Scalar) -> fnn.Scalar:
@@ -326,5 +326,9 @@ def stop_gradient(x: SameRankOrScalar, /) -> SameRankOrScalar:
     >>> grad(f)(np.float64(3.0))
     np.float64(3.0)
     """
-    value: SameRankOrScalar = value_of(x)
-    return value
+    if isinstance(x, (Tracer, np.ndarray, np.generic)):
+        value: P = value_of(x)
+        return value
+    leaves, structure = take_apart(x)
+    values = [value_of(leaf) for leaf in leaves]
+    return x if all([a is b for a, b in zip(values, leaves, strict=True)]) else structure.unflatten(values)

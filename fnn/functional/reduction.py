@@ -47,7 +47,9 @@ def weighted_mean(values: Array, weights: Array, /) -> Scalar:
     if not value_of(weight) > 0:
         raise ValueError(f"{name}: the {w.size} weights add up to 0; a mean of nothing does not exist")
     u = u / weight  # first, so that the sum of large weights and values doesn't overflow
-    mean: Scalar = np.sum(values * u.reshape(*w.shape[:n], *[1] * (v.ndim - n))) / prod(v.shape[n:])
+    u = u.reshape(*w.shape[:n], *[1] * (v.ndim - n))
+    counted = np.where(value_of(u) > 0, values, 0)  # what has weight 0 may be anything, infinite or no number too
+    mean: Scalar = np.sum(counted * u) / prod(v.shape[n:])
     return mean
 
 

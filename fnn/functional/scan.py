@@ -19,8 +19,16 @@ Y = TypeVar("Y")
 
 @overload
 def scan(
+    step: Callable[[Array2, Array2], tuple[Array2, Array2]], carry: Array2, xs: Array3, /, *, reverse: bool = False
+) -> tuple[Array2, Array3]: ...
+@overload
+def scan(  # type: ignore[overload-overlap]  # the first that fits is the more precise
     step: Callable[[C, Array2], tuple[C, Array2]], carry: C, xs: Array3, /, *, reverse: bool = False
 ) -> tuple[C, Array3]: ...
+@overload
+def scan(
+    step: Callable[[Array2, Array2], tuple[Array2, Y]], carry: Array2, xs: Array3, /, *, reverse: bool = False
+) -> tuple[Array2, Y]: ...
 @overload
 def scan(step: Callable[[C, Array2], tuple[C, Y]], carry: C, xs: Array3, /, *, reverse: bool = False) -> tuple[C, Y]: ...
 @overload

@@ -11,7 +11,6 @@ from fnn.layers.layer import P1, P2, S1, S2, Composable, In, Layer, Mid, Next, O
 from fnn.layers.spec import Spec
 from fnn.mode import Mode
 from fnn.random import Key
-from fnn.tree.structure import take_apart
 
 
 @dataclass(frozen=True, repr=False)
@@ -74,8 +73,8 @@ class Frozen(Spec, Composable, Generic[In, Out, P, S]):
 
     def forward(self, params: P, state: S, x: In, mode: Mode, /) -> tuple[Out, S]:
         """The body, with its parameters as constants."""
-        leaves, structure = take_apart(params)
-        constants: Any = structure.unflatten([stop_gradient(leaf) for leaf in leaves])
+        held: Any = params  # a tree, which P does not say
+        constants: P = stop_gradient(held)
         return self.body.forward(constants, state, x, mode)
 
 

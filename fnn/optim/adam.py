@@ -9,7 +9,7 @@ from math import sqrt
 import numpy as np
 
 from fnn.arrays import Array1
-from fnn.optim.checks import check_hyper
+from fnn.optim.checks import check_hyper, check_selector
 from fnn.optim.decay import AddDecayedWeights
 from fnn.optim.learning_rate import Rate, ScaleByLearningRate, check_rate
 from fnn.optim.optimizer import Composed, Optimizer, Transform
@@ -122,7 +122,7 @@ class AdamW(AdamLike):
     """Adam with decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2, with the decay times the learning
     rate, as PyTorch and optax have it): p is also reduced by learning_rate * weight_decay * p.
 
-    `decay` chooses what decays: every parameter by default; `fnn.tree.matrices` leaves out biases and the scales of norms.
+    `where` chooses what decays: every parameter by default; `fnn.tree.matrices` leaves out biases and the scales of norms.
     The moments are called "mu" and "nu".
 
     >>> import fnn
@@ -134,12 +134,13 @@ class AdamW(AdamLike):
 
     _: KW_ONLY
     weight_decay: float = 0.01
-    decay: Selector = everything
+    where: Selector = everything
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_hyper("AdamW", "weight_decay", self.weight_decay, 0)
+        check_selector("AdamW", self.where)
 
     def direction(self) -> Transform:
         """Adam's, and the weights that decay."""
-        return ScaleByAdam(self.b1, self.b2, self.eps) >> AddDecayedWeights(self.weight_decay, where=self.decay)
+        return ScaleByAdam(self.b1, self.b2, self.eps) >> AddDecayedWeights(self.weight_decay, where=self.where)

@@ -19,3 +19,12 @@ def check_hyper(name: str, what: str, value: float, low: float, high: float = fl
     if not low <= value < high:
         bound = f"in [{low}, {high})" if high != float("inf") else f"of at least {low}"
         raise ValueError(f"{name}: {what} is {value}, expected a number {bound}")
+
+
+def check_selector(name: str, where: object) -> None:
+    """TypeError unless this is a function of a leaf's path and shape."""
+    if not callable(where):
+        raise TypeError(
+            f"{name}: where is {where!r}, a {type(where).__name__}, expected a function (path, shape) -> bool, as "
+            "fnn.tree.matrices"
+        )

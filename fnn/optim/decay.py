@@ -7,7 +7,7 @@ from dataclasses import KW_ONLY, dataclass
 import numpy as np
 
 from fnn.arrays import Array1
-from fnn.optim.checks import check_hyper
+from fnn.optim.checks import check_hyper, check_selector
 from fnn.optim.learning_rate import Rate, check_rate, rate_at
 from fnn.optim.optimizer import AfterUpdate, Transform
 from fnn.optim.selection import mask_of
@@ -28,6 +28,7 @@ class AddDecayedWeights(Transform):
     where: Selector = everything
 
     def __post_init__(self) -> None:
+        check_selector("AddDecayedWeights", self.where)
         check_hyper("AddDecayedWeights", "weight_decay", self.weight_decay, 0)
 
     def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
@@ -57,6 +58,7 @@ class AddL1(Transform):
     where: Selector = everything
 
     def __post_init__(self) -> None:
+        check_selector("AddL1", self.where)
         check_hyper("AddL1", "weight", self.weight, 0)
 
     def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
@@ -92,6 +94,7 @@ class ProximalL1(AfterUpdate):
     where: Selector = everything
 
     def __post_init__(self) -> None:
+        check_selector("ProximalL1", self.where)
         check_rate("ProximalL1", self.amount, "amount")
 
     def init_flat(self, params: Array1, segments: Segments, /) -> Slots:

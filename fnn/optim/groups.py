@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -97,10 +97,16 @@ class Groups(Optimizer):
         object.__setattr__(self, "groups", groups)
         object.__setattr__(self, "rest", rest)
 
+    def _places(self, segments: Segments) -> Iterable[tuple[Rule, _Part]]:
+        """Each optimiser with its leaves."""
+        parts = _parts_of(tuple([where for where, _ in self.groups]), self.rest is not None, segments)
+        optimizers = [opt for _, opt in self.groups]
+        return zip(optimizers if self.rest is None else [*optimizers, self.rest], parts, strict=False)
+
     def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
         """The moments of each, for its leaves only."""
         made: dict[str, Any] = {}
-        for i, (rule, (index, inside, numbers)) in enumerate(_places_of(self, segments)):
+        for i, (rule, (index, inside, numbers)) in enumerate(self._places(segments)):
             made[f"{i}.{LEAVES}"] = numbers
             made |= {f"{i}.{name}": v for name, v in rule.init_flat(params[index].copy(), inside).items()}
         return made
@@ -111,7 +117,7 @@ class Groups(Optimizer):
         """See the class."""
         delta = np.empty_like(grads)
         after: dict[str, Any] = {}
-        for i, (rule, (index, inside, numbers)) in enumerate(_places_of(self, segments)):
+        for i, (rule, (index, inside, numbers)) in enumerate(self._places(segments)):
             prefix = f"{i}."
             own = {key[len(prefix) :]: v for key, v in slots.items() if key.startswith(prefix)}
             own.pop(LEAVES, None)
@@ -122,22 +128,20 @@ class Groups(Optimizer):
 
 
 @lru_cache(maxsize=256)
-def _places_of(spec: Groups, segments: Segments) -> list[tuple[Rule, _Part]]:
-    """Each optimiser with its leaves. ValueError where a group is empty or a leaf belongs to none."""
-    found: list[tuple[Rule, _Part]] = []
+def _parts_of(selectors: tuple[Selector, ...], has_rest: bool, segments: Segments) -> list[_Part]:
+    """The leaves of each group, and of the rest where there are any. ValueError for an empty group and a leaf that has none."""
+    found: list[_Part] = []
     left = list(range(len(segments)))
-    for i, (where, opt) in enumerate(spec.groups):
+    for i, where in enumerate(selectors):
         chosen = chosen_of(where, segments, f"Groups: group {i}, ", left)
-        found.append((opt, _Part.of(chosen, segments)))
+        found.append(_Part.of(chosen, segments))
         left = [leaf for leaf in left if leaf not in chosen]
-    if left and spec.rest is None:
+    if left and not has_rest:
         raise ValueError(
             f"Groups: {segments[left[0]].path or 'the root'} belongs to no group; give rest=optimizer, or "
             "rest=fnn.optim.Freeze() where it stays as it is"
         )
-    if left and spec.rest is not None:
-        found.append((spec.rest, _Part.of(left, segments)))
-    return found
+    return [*found, _Part.of(left, segments)] if left else found
 
 
 @dataclass(frozen=True)

@@ -43,8 +43,8 @@ def rate_at(rate: Rate, step: int, what: str = "learning_rate") -> float:
 class ScaleByLearningRate(Optimizer):
     """-learning_rate * updates: by itself plain gradient descent.
 
-    The state keeps "learning_rate", two numbers: the rate of the next update, which `OptState.learning_rate` reads, and
-    the factor by which `OptState.scale_learning_rate` has changed it, 1 at first.
+    The state keeps "learning_rate", three numbers: the rate of the next update, which `OptState.learning_rate` reads; the
+    factor by which a run has changed it, 1 at first; and what it would be without that factor.
     """
 
     learning_rate: Rate
@@ -54,15 +54,17 @@ class ScaleByLearningRate(Optimizer):
 
     def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
         """The rate at step 0, and factor 1."""
-        return {"learning_rate": np.array([rate_at(self.learning_rate, 0), 1.0], params.dtype)}
+        base = rate_at(self.learning_rate, 0)
+        return {"learning_rate": np.array([base, 1.0, base], params.dtype)}
 
     def update_flat(
         self, grads: Array1, slots: Slots, params: Array1, step: int, segments: Segments, /
     ) -> tuple[Array1, Slots]:
         """See the class."""
-        factor: float = slots["learning_rate"].item(1)
-        if not callable(self.learning_rate):
-            return grads * -(float(self.learning_rate) * factor), slots
+        kept = slots["learning_rate"]
+        factor: float = kept.item(1)
         delta = grads * -(rate_at(self.learning_rate, step) * factor)
-        rate = rate_at(self.learning_rate, step + 1) * factor
-        return delta, {"learning_rate": np.array([rate, factor], params.dtype)}
+        base = rate_at(self.learning_rate, step + 1)
+        if kept.item(2) == params.dtype.type(base).item():
+            return delta, slots
+        return delta, {"learning_rate": np.array([base * factor, factor, base], params.dtype)}

@@ -10,6 +10,7 @@ import numpy as np
 from fnn.arrays import Array1, Value
 from fnn.optim.checks import check_hyper
 from fnn.optim.optimizer import AfterUpdate
+from fnn.optim.selection import chosen_of
 from fnn.optim.state import Segments, Slots
 from fnn.tree import Selector, matrices
 
@@ -24,7 +25,8 @@ class Projection(AfterUpdate):
         """The allowed matrix nearest to this one, [all axes but the last, last], or [n, 1] for a leaf of rank 1."""
 
     def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
-        """None."""
+        """None. ValueError where no leaf is chosen."""
+        chosen_of(self.where, segments, f"{type(self).__name__}: ")
         return {}
 
     def update_flat(

@@ -7,7 +7,7 @@ from dataclasses import KW_ONLY, dataclass
 import numpy as np
 
 from fnn.arrays import Array1
-from fnn.optim.checks import check_hyper
+from fnn.optim.checks import check_hyper, check_selector
 from fnn.optim.decay import AddDecayedWeights
 from fnn.optim.learning_rate import Rate, ScaleByLearningRate, check_rate, rate_at
 from fnn.optim.optimizer import Composed, Optimizer, Transform
@@ -62,7 +62,7 @@ class Lion(Composed):
     """Lion: p - learning_rate * (sign(b1 * mu + (1 - b1) * g) + weight_decay * p), and mu = b2 * mu + (1 - b2) * g.
 
     Every entry moves by the learning rate, so that one about ten times smaller than Adam's is right, and a decay ten times
-    larger. `decay` chooses what decays. Source: Chen et al. 2023, program 1. The moment is "mu".
+    larger. `where` chooses what decays. Source: Chen et al. 2023, program 1. The moment is "mu".
 
     >>> import fnn
     >>> opt = fnn.optim.Lion(0.1)
@@ -76,18 +76,19 @@ class Lion(Composed):
     b1: float = 0.9
     b2: float = 0.99
     weight_decay: float = 0.0
-    decay: Selector = everything
+    where: Selector = everything
 
     def __post_init__(self) -> None:
         check_rate("Lion", self.learning_rate)
         check_hyper("Lion", "weight_decay", self.weight_decay, 0)
+        check_selector("Lion", self.where)
         ScaleByLion(self.b1, self.b2)
 
     def compose(self) -> Optimizer:
         """Lion's direction, the weights where they decay, and the learning rate of both."""
         direction: Transform = ScaleByLion(self.b1, self.b2)
         if self.weight_decay:
-            direction = direction >> AddDecayedWeights(self.weight_decay, where=self.decay)
+            direction = direction >> AddDecayedWeights(self.weight_decay, where=self.where)
         return direction >> ScaleByLearningRate(self.learning_rate)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeAlias
 
@@ -94,14 +94,39 @@ class OptState(Record, Generic[P]):
         return rates.pop()
 
     def scale_learning_rate(self, factor: float, /) -> OptState[P]:
-        """A state whose learning rates, from now on, are `factor` times those of the optimiser and its schedules.
+        """A state whose learning rates, from now on, are `factor` times what they are: those of schedules too.
 
         Factors multiply: 0.5 twice is a quarter. ValueError where the optimiser keeps no learning rate.
         """
         check_hyper("OptState.scale_learning_rate", "the factor", factor, 0)
+        return self._with_factors("scale_learning_rate", lambda now, base: now * float(factor))
+
+    def with_learning_rate(self, rate: float, /) -> OptState[P]:
+        """A state whose next update has this learning rate; schedules go on from there in proportion.
+
+        ValueError where the optimiser keeps no learning rate, or its schedule is 0 at this step.
+        """
+        check_hyper("OptState.with_learning_rate", "the rate", rate, 0)
+
+        def factor(now: float, base: float) -> float:
+            if base == 0:
+                raise ValueError(
+                    "OptState.with_learning_rate: the schedule is 0 at this step, and no multiple of that is a rate"
+                )
+            return float(rate) / base
+
+        return self._with_factors("with_learning_rate", factor)
+
+    def _with_factors(self, method: str, factor_of: Callable[[float, float], float]) -> OptState[P]:
         if not self.learning_rates:
-            raise ValueError(f"OptState.scale_learning_rate: {self.made_by} keeps no learning rate in its state")
-        slots = {key: read_only(vector * float(factor)) if _is_rate(key) else vector for key, vector in self.slots.items()}
+            raise ValueError(f"OptState.{method}: {self.made_by} keeps no learning rate in its state")
+        slots: dict[str, Array1] = {}
+        for key, vector in self.slots.items():
+            slots[key] = vector
+            if _is_rate(key):
+                _, now, base = vector.tolist()
+                factor = factor_of(now, base)
+                slots[key] = read_only(np.array([base * factor, factor, base], vector.dtype))
         return replace(self, slots=slots)
 
 

@@ -40,7 +40,7 @@ def attention_maps(
         found = found[np.newaxis]
     if found.ndim != 3:
         raise ValueError(
-            f"attention_maps: weights has shape {found.shape}, expected [heads, time, memory_time] of one example, as weights[0]"
+            f"attention_maps: weights has shape {found.shape}, expected [heads, time, memory_time], of one example: weights[0]"
         )
     if not np.isfinite(found).all() or found.min() < 0:
         raise ValueError("attention_maps: weights has numbers that are negative or not finite; take them after the softmax")

@@ -32,7 +32,7 @@ def surfaces(
         raise ValueError("surfaces: heights is empty, expected surfaces by name, as {'truth': y, 'prediction': p}")
     grid = numbers("surfaces", "x1", x1, 2, "[rows, columns], as np.meshgrid makes it")
     arrays = {title: numbers("surfaces", f"heights[{title!r}]", z) for title, z in heights.items()}
-    for what, found in {"x2": numbers("surfaces", "x2", x2), **arrays}.items():
+    for what, found in {"x2": numbers("surfaces", "x2", x2), **{f"heights[{k!r}]": z for k, z in arrays.items()}}.items():
         if found.shape != grid.shape:
             raise ValueError(f"surfaces: {what} has shape {found.shape} but x1 has {grid.shape}; reshape it to x1.shape")
     low, high = min(float(np.nanmin(z)) for z in arrays.values()), max(float(np.nanmax(z)) for z in arrays.values())

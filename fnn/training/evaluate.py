@@ -10,7 +10,7 @@ import numpy as np
 from fnn.arrays import Scalar
 from fnn.data.batching import batches
 from fnn.layers.layer import In, Layer, Out, forward
-from fnn.metrics.metric import Mean, Metric
+from fnn.metrics.metric import Mean, Metric, Weights
 from fnn.training.feed import has_rows, rows_of
 from fnn.training.predict import check_batch_size
 from fnn.training.train_state import TrainState
@@ -24,7 +24,9 @@ ST = TypeVar("ST", bound=PyTree)
 # what is evaluated: a TrainState, or the pair that fnn.init gives
 Trained: TypeAlias = TrainState[PT, ST] | tuple[PT, ST]
 # pairs at once, or batches of them
-Pairs: TypeAlias = tuple[In, Target] | Iterable[tuple[In, Target]]
+Pairs: TypeAlias = (
+    tuple[In, Target] | tuple[In, Target, Weights] | Iterable[tuple[In, Target]] | Iterable[tuple[In, Target, Weights]]
+)
 Criterion: TypeAlias = Callable[[Out, Target], Scalar]
 
 

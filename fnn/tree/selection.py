@@ -18,6 +18,6 @@ def matrices(path: str, shape: tuple[int, ...], /) -> bool:
     """Leaves of rank 2 and more: weights, kernels and tables, but no biases and no scales and shifts of norms.
 
     >>> import fnn
-    >>> opt = fnn.AdamW(3e-4, decay=fnn.tree.matrices)
+    >>> opt = fnn.AdamW(3e-4, where=fnn.tree.matrices)
     """
     return len(shape) >= 2

@@ -31,7 +31,7 @@ OPTIMIZERS: Mapping[str, fnn.Optimizer] = {
     "Nesterov": fnn.Sgd(0.1, momentum=0.9, nesterov=True),
     "Adam": fnn.Adam(1e-3),
     "AdamW": fnn.AdamW(1e-3),
-    "AdamW, matrices": fnn.AdamW(1e-3, decay=fnn.tree.matrices),
+    "AdamW, matrices": fnn.AdamW(1e-3, where=fnn.tree.matrices),
     "Adamax": optim.Adamax(),
     "AMSGrad": optim.AMSGrad(),
     "NAdam": optim.NAdam(),

@@ -35,7 +35,8 @@ for record in run:
     kept = kept.update(record.loss, record.state)
     if stopping.stopped:
         break
-    record = run.send(replace(record.state, opt=record.state.opt.scale_learning_rate(0.5)))
+    again = run.send(replace(record.state, opt=record.state.opt.scale_learning_rate(0.5)))
+    assert_type(again, fnn.FitRecord[Params, State])
 assert_type(stopping.best_state, Run)
 assert_type(kept.states, tuple[Run, ...])
 assert_type(fnn.evaluate(model, start, (x, labels), fnn.metrics.Accuracy()), float)

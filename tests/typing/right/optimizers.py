@@ -9,7 +9,7 @@ import numpy as np
 import fnn
 from fnn import optim
 
-clipped = fnn.ClipByGlobalNorm(1.0) >> fnn.AdamW(3e-4, decay=fnn.tree.matrices)
+clipped = fnn.ClipByGlobalNorm(1.0) >> fnn.AdamW(3e-4, where=fnn.tree.matrices)
 blocks = optim.Centralize() >> optim.Trace(0.9) >> optim.AddDecayedWeights(0.1)
 long = blocks >> optim.ScaleByLearningRate(optim.WarmUp(2, then=optim.Cosine(0.1, steps=10))) >> optim.Ema(0.9)
 transform: optim.Transform = blocks

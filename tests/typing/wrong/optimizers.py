@@ -21,7 +21,7 @@ optim.Masked(fnn.tree.matrices, fnn.Sgd(0.1))  # mypy: [arg-type]  pyright: [rep
 optim.Groups(fnn.Adam(0.1))  # mypy: [arg-type]  pyright: [reportArgumentType]
 optim.Groups((fnn.tree.matrices, clip))  # mypy: [arg-type]  pyright: [reportArgumentType]
 optim.Groups((fnn.tree.matrices, fnn.Adam(0.1)), fnn.Adam(0.1))  # mypy: [arg-type]  pyright: [reportArgumentType]
-fnn.AdamW(0.1, decay="weight")  # mypy: [arg-type]  pyright: [reportArgumentType]
+fnn.AdamW(0.1, where="weight")  # mypy: [arg-type]  pyright: [reportArgumentType]
 fnn.Adam(optim.Cosine)  # mypy: [arg-type]  pyright: [reportArgumentType]
 optim.RMSprop(0.1, 0.9)  # mypy: [call-arg]  pyright: [reportCallIssue]
 optim.Cosine(0.1)  # mypy: [call-arg]  pyright: [reportCallIssue]
