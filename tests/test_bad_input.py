@@ -524,9 +524,7 @@ def test_an_error_inside_a_chain_names_the_part() -> None:
     assert notes(lambda: forward(MODEL, wrong)) == ["in part [0] of the chain, Dense(2, 3)"]
     last = fnn.Dense(2, 3) >> fnn.relu >> fnn.Dense(2, 1)
     assert notes(lambda: forward(last, X)) == ["in part [2] of the chain, Dense(2, 1)"]
-    assert notes(lambda: forward(fnn.Dropout(0.5) >> fnn.BatchNorm(3), X)) == [
-        "in part [1] of the chain, BatchNorm(3)"
-    ]
+    assert notes(lambda: forward(fnn.Dropout(0.5) >> fnn.BatchNorm(3), X)) == ["in part [1] of the chain, BatchNorm(3)"]
 
     def flatten_all(x: Any) -> Any:
         return x.reshape(3, 3)

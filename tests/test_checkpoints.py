@@ -781,10 +781,10 @@ SAVE_STEPS = """
 import sys, numpy as np, fnn
 checkpoints = fnn.io.Checkpoints(sys.argv[1], keep_last=2)
 n = checkpoints.resume({"w": np.zeros(2), "n": 0})["n"]
-print("ready", flush=True)
 while True:
     n += 1
     checkpoints.save({"w": np.full(2, float(n)), "n": n}, step=n)
+    print("saved", flush=True)
 """
 
 
@@ -793,8 +793,9 @@ def test_a_folder_whose_writer_is_killed_has_the_last_ones(tmp_path: Path) -> No
     for _ in range(3):
         with subprocess.Popen([sys.executable, "-c", SAVE_STEPS, tmp_path], stdout=subprocess.PIPE) as process:
             assert process.stdout is not None
-            process.stdout.readline()
-            time.sleep(rng.uniform(0.05, 0.2))
+            for _ in range(rng.randrange(3, 20)):
+                process.stdout.readline()
+            time.sleep(rng.uniform(0.0, 0.003))
             process.kill()
         found = checkpoints.restore(at(0))
         assert fnn.tree.equal(found, at(found["n"]))

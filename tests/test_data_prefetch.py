@@ -184,7 +184,7 @@ def test_ctrl_c_while_waiting_for_a_slow_item_stops_the_thread() -> None:
         yield 2
 
     def interrupt() -> None:
-        time.sleep(0.1)
+        time.sleep(0.5)
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(0.1)
         release.set()

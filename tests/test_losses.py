@@ -525,3 +525,9 @@ def test_weighted_mean_keeps_float32_does_not_overflow_and_has_gradients_of_both
 def test_bad_weights(values: Any, weights: Any, error: Any, message: str) -> None:
     with pytest.raises(error, match=f"^weighted_mean: .*{message}"):
         losses.weighted_mean(values, weights)
+
+
+def test_what_has_weight_0_may_be_anything() -> None:
+    value, grads = fnn.value_and_grad(lambda v: losses.weighted_mean(v, np.array([1.0, 0.0])))(np.array([2.0, np.inf]))
+    assert value == 2.0
+    np.testing.assert_array_equal(grads, [1.0, 0.0])

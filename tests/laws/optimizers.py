@@ -39,7 +39,7 @@ OPTIMIZERS: list[OptimizerCase] = [
     OptimizerCase("Adam, other options", fnn.Adam(0.05, b1=0.8, b2=0.99, eps=1e-6), ("mu", "nu")),
     OptimizerCase("Adam, with a schedule", fnn.Adam(optim.Cosine(0.1, steps=400)), ("mu", "nu")),
     OptimizerCase("AdamW", fnn.AdamW(0.05, weight_decay=1e-4), ("mu", "nu")),
-    OptimizerCase("AdamW, some leaves", optim.AdamW(0.05, weight_decay=1e-4, decay=all_but_gains), ("mu", "nu"), WHOLE),
+    OptimizerCase("AdamW, some leaves", optim.AdamW(0.05, weight_decay=1e-4, where=all_but_gains), ("mu", "nu"), WHOLE),
     OptimizerCase("Adamax", optim.Adamax(0.05), ("mu", "nu")),
     OptimizerCase("AMSGrad", optim.AMSGrad(0.05), ("mu", "nu", "top")),
     OptimizerCase("NAdam", optim.NAdam(0.05), ("mu", "nu")),
