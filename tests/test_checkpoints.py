@@ -576,7 +576,8 @@ for i in range(200):
 
 
 def test_a_process_that_is_killed_at_any_moment_loses_nothing(tmp_path: Path) -> None:
-    path, like = tmp_path / "file", {"w": np.zeros(40_000, int), "i": 0}
+    path = tmp_path / "file"
+    like: dict[str, Any] = {"w": np.zeros(40_000, int), "i": 0}
     fnn.save(path, like)
     rng = random.Random(0)
     for _ in range(8):

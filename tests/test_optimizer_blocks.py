@@ -810,9 +810,9 @@ def test_schedules_in_groups_need_not_be_hashable() -> None:
 
 def test_a_selector_that_is_no_function_or_chooses_nothing_is_refused() -> None:
     loose: Any = fnn
-    for make in (lambda: loose.AdamW(0.1, where=0.1), lambda: loose.optim.AddL1(0.1, where="w")):
+    for block, where in ((loose.AdamW, 0.1), (loose.optim.Lion, 0.1), (loose.optim.AddL1, "w")):
         with pytest.raises(TypeError, match=r"where is .*, expected a function \(path, shape\) -> bool"):
-            make()
+            block(0.1, where=where)
     nothing = fnn.Sgd(0.1) >> optim.MaxNorm(1.0, where=lambda path, shape: False)
     with pytest.raises(ValueError, match="MaxNorm: the selector <lambda> chooses none of the leaves"):
         nothing.init(np.ones((2, 2)))

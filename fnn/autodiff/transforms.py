@@ -331,4 +331,7 @@ def stop_gradient(x: P, /) -> P:
         return value
     leaves, structure = take_apart(x)
     values = [value_of(leaf) for leaf in leaves]
-    return x if all([a is b for a, b in zip(values, leaves, strict=True)]) else structure.unflatten(values)
+    if all([a is b for a, b in zip(values, leaves, strict=True)]):
+        return x
+    made: P = structure.unflatten(values)
+    return made

@@ -23,9 +23,8 @@ fnn.fit(step, start, (x, y), validation=(x, y))  # mypy: [call-overload]  pyrigh
 stopping = fnn.EarlyStopping(3, start)
 stopping.update(0.5, other)  # mypy: [arg-type]  pyright: [reportArgumentType]
 fnn.evaluate(model, other, (x, labels), fnn.metrics.Accuracy())  # mypy: [misc]  pyright: [reportArgumentType, reportCallIssue]
-fnn.evaluate(
-    model, start, (labels, labels), fnn.metrics.Accuracy()
-)  # mypy: [misc]  pyright: [reportArgumentType, reportCallIssue]
+hits = fnn.metrics.Accuracy()
+fnn.evaluate(model, start, (labels, labels), hits)  # mypy: [misc]  pyright: [reportArgumentType, reportCallIssue]
 for record in fnn.fit(step, start, (x, y)):
     print(record.accuracy)  # mypy: [attr-defined]  pyright: [reportAttributeAccessIssue]
     record.loss = 0.5  # mypy: [misc]  pyright: [reportAttributeAccessIssue]
