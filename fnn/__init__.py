@@ -99,7 +99,6 @@ from fnn.mode import Eval as Eval
 from fnn.mode import Mode as Mode
 from fnn.mode import Train as Train
 from fnn.optim.adam import Adam as Adam
-from fnn.optim.adam import AdamW as AdamW
 from fnn.optim.optimizer import Optimizer as Optimizer
 from fnn.optim.optimizer import update as update
 from fnn.optim.sgd import Sgd as Sgd
@@ -244,6 +243,7 @@ if TYPE_CHECKING:  # what loads on first use, for checkers; the same names stand
     from fnn.layers.transposed_convolution import ConvTranspose1d as ConvTranspose1d
     from fnn.layers.transposed_convolution import ConvTranspose2d as ConvTranspose2d
     from fnn.layers.transposed_convolution import ConvTranspose3d as ConvTranspose3d
+    from fnn.optim.adamw import AdamW as AdamW
     from fnn.optim.clipping import ClipByGlobalNorm as ClipByGlobalNorm
     from fnn.training.evaluate import evaluate as evaluate
     from fnn.training.fit import fit as fit
@@ -262,6 +262,7 @@ _LATER: dict[str, str] = {
     "data.prefetching": "prefetch",
     "data.scaling": "Normalizer",
     "functional.penalties": "elastic_net l1 l2",
+    "optim.adamw": "AdamW",
     "optim.clipping": "ClipByGlobalNorm",
     "inspection.diff": "TreeDiff tree_diff",
     "inspection.statistics": "gradient_statistics layer_statistics",

@@ -4,9 +4,7 @@ from typing import TYPE_CHECKING
 
 from fnn.later import attach
 from fnn.optim.adam import Adam as Adam
-from fnn.optim.adam import AdamW as AdamW
 from fnn.optim.adam import ScaleByAdam as ScaleByAdam
-from fnn.optim.decay import AddDecayedWeights as AddDecayedWeights
 from fnn.optim.learning_rate import Rate as Rate
 from fnn.optim.learning_rate import ScaleByLearningRate as ScaleByLearningRate
 from fnn.optim.learning_rate import Schedule as Schedule
@@ -32,6 +30,7 @@ if TYPE_CHECKING:  # what loads on first use, for checkers; the same names stand
     from fnn.optim.adam_variants import ScaleByBelief as ScaleByBelief
     from fnn.optim.adam_variants import ScaleByNadam as ScaleByNadam
     from fnn.optim.adam_variants import ScaleByRadam as ScaleByRadam
+    from fnn.optim.adamw import AdamW as AdamW
     from fnn.optim.adaptive import Adadelta as Adadelta
     from fnn.optim.adaptive import Adagrad as Adagrad
     from fnn.optim.adaptive import RMSprop as RMSprop
@@ -44,6 +43,7 @@ if TYPE_CHECKING:  # what loads on first use, for checkers; the same names stand
     from fnn.optim.clipping import ClipByGlobalNorm as ClipByGlobalNorm
     from fnn.optim.clipping import ClipByNorm as ClipByNorm
     from fnn.optim.clipping import ClipByValue as ClipByValue
+    from fnn.optim.decay import AddDecayedWeights as AddDecayedWeights
     from fnn.optim.decay import AddL1 as AddL1
     from fnn.optim.decay import ProximalL1 as ProximalL1
     from fnn.optim.groups import Freeze as Freeze
@@ -81,9 +81,10 @@ if TYPE_CHECKING:  # what loads on first use, for checkers; the same names stand
 _LATER: dict[str, str] = {
     "optim.adam_variants": "AdaBelief Adamax AMSGrad NAdam RAdam "
     "ScaleByAdamax ScaleByAmsgrad ScaleByBelief ScaleByNadam ScaleByRadam",
+    "optim.adamw": "AdamW",
     "optim.adaptive": "Adadelta Adagrad RMSprop ScaleByAdadelta ScaleByAdagrad ScaleByRms",
     "optim.clipping": "AdaptiveClip AddNoise Centralize ClipByGlobalNorm ClipByNorm ClipByValue",
-    "optim.decay": "AddL1 ProximalL1",
+    "optim.decay": "AddDecayedWeights AddL1 ProximalL1",
     "optim.groups": "Freeze Groups Masked",
     "optim.quasi_newton": "LbfgsResult lbfgs",
     "optim.muon": "Muon ScaleByMuon",

@@ -8,7 +8,7 @@ from math import sqrt
 import numpy as np
 
 from fnn.arrays import Array1, Value
-from fnn.optim.adam import AdamW
+from fnn.optim.adamw import AdamW
 from fnn.optim.checks import check_count, check_hyper
 from fnn.optim.decay import AddDecayedWeights
 from fnn.optim.groups import Groups
