@@ -1,6 +1,7 @@
 """Digits with validation, early stopping, checkpoints and a picture: python examples/digits_fit.py --folder /tmp/digits
 
-Stop it with Ctrl-C and start it again: it goes on where it stood, with the same bits. The picture needs fnn[plot].
+Stop it with Ctrl-C and start it again: the training goes on where it stood, with the same bits; early stopping and the plateau
+begin to count anew. The picture needs fnn[plot].
 """
 
 import argparse
@@ -93,9 +94,14 @@ def draw(records: list[fnn.FitRecord[Any, Any]], path: Path) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, default=Path("digits_run"), help="for checkpoints and the picture")
-    parser.add_argument("--epochs", type=int, default=60)
-    parser.add_argument("--seed", type=int, default=0)
+    parser = argparse.ArgumentParser(description="Train on the digits with validation, early stopping and checkpoints.")
+    parser.add_argument(
+        "--folder", type=Path, default=Path("digits_run"), help="for checkpoints and the picture (default: digits_run)"
+    )
+    parser.add_argument("--epochs", type=int, default=60, help="at most (default: 60)")
+    parser.add_argument("--seed", type=int, default=0, help="where all randomness comes from (default: 0)")
     options = parser.parse_args()
-    main(options.folder, options.epochs, options.seed)
+    try:
+        main(options.folder, options.epochs, options.seed)
+    except KeyboardInterrupt:
+        print(f"stopped; the same command goes on from {options.folder}")

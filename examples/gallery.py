@@ -184,7 +184,9 @@ def compress(figure: "Figure", path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Draw every picture of fnn.plot.")
-    parser.add_argument("--save", type=Path, metavar="FOLDER", required=True, help="write the pictures to FOLDER, as .png")
+    parser.add_argument(
+        "--save", type=Path, metavar="FOLDER", default=Path("pictures"), help="where to write them, as .png (default: pictures)"
+    )
     parser.add_argument("--only", choices=PICTURES, nargs="+", metavar="NAME", default=[*PICTURES], help="some of the pictures")
     arguments = parser.parse_args()
     folder: Path = arguments.save

@@ -535,3 +535,17 @@ def test_the_gallery_writes_what_is_asked_for(
     runpy.run_path(str(ROOT / "examples" / "gallery.py"))["main"]()
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["activations.png", "network.png"]
     assert "network.png: " in capsys.readouterr().out
+
+
+def test_records_of_fit_give_curves_of_training_and_validation() -> None:
+    model, opt = fnn.Dense(2, 1), fnn.Sgd(0.1)
+    step = fnn.train_step(fnn.supervised(model, fnn.mse), opt)
+    x, y = np.ones((8, 2), np.float32), np.zeros((8, 1), np.float32)
+    ts = fnn.start(model, opt, fnn.key(0))
+    records = list(fnn.fit(step, ts, (x, y), epochs=3, batch_size=4, validation=lambda ts: {"loss": 0.5}, progress=False))
+    ax = fnn.plot.curves(records, validation="loss")
+    train, validation = ax.lines
+    assert np.asarray(train.get_ydata()).tolist() == [record.loss for record in records]
+    assert np.asarray(validation.get_ydata()).tolist() == [0.5, 0.5, 0.5]
+    with pytest.raises(ValueError, match=r"has 'accuracy' .*; the first is or has \['epoch'"):
+        fnn.plot.curves(records, of="accuracy")

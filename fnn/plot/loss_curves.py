@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 
@@ -88,7 +88,11 @@ def curves(
     lines = _read("data", data, of, "train")
     others: _Lines = {}
     if isinstance(validation, str):
-        whole = _read("data", data, validation, "validation")
+        # of records of `fit`, "loss" means what they have as "validation.loss"
+        makers: list[Any] = [getattr(record, "row", None) for record in data] if isinstance(data, Sequence) else []
+        rows = [make() for make in makers if callable(make)]
+        of_fit = any([f"validation.{validation}" in row for row in rows])
+        whole = _read("data", data, f"validation.{validation}" if of_fit else validation, "validation")
         if isinstance(data, Mapping):
             if validation not in whole:
                 raise ValueError(f"curves: validation is {validation!r} but data has {list(whole)}")
@@ -167,7 +171,10 @@ def _is_record(record: object) -> bool:
 
 
 def _look(record: object, key: str) -> object:
-    """record[key], record.key, or that of its metrics; None where it has none."""
+    """record[key], record.key, or that of its metrics; None where it has none. Of a record of `fit`, what its row has."""
+    row = getattr(record, "row", None)
+    if callable(row):
+        record = row()
     if isinstance(record, Mapping):
         found, metrics = record.get(key), record.get("metrics")
     else:
@@ -184,7 +191,8 @@ def _of_records(what: str, records: Sequence[object], of: str) -> tuple[Array1, 
             steps.append(i if step is None else step)
             values.append(value)
     if not values:
-        first = records[0]
+        row = getattr(records[0], "row", None)
+        first = row() if callable(row) else records[0]
         has = sorted(map(str, first)) if isinstance(first, Mapping) else f"a {type(first).__name__}"
         raise ValueError(f"curves: no record of {what} has {of!r} (nor its metrics); the first is or has {has}")
     return _pair(f"{of} of {what}", (steps, values))

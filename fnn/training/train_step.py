@@ -9,7 +9,7 @@ import numpy as np
 
 from fnn.arrays import Array2, Scalar, Value
 from fnn.autodiff.transforms import detach, differentiate
-from fnn.layers.layer import Layer, check_layer
+from fnn.layers.layer import Layer, check_layer, is_layer
 from fnn.mode import Mode, Train
 from fnn.optim.optimizer import Optimizer, apply_flat, check_is_optimizer
 from fnn.training.train_state import P, S, TrainState
@@ -131,6 +131,8 @@ def supervised(model: Any, criterion: Any, /) -> Any:
     >>> import fnn
     >>> step = fnn.train_step(fnn.supervised(fnn.Dense(2, 1), fnn.mse), fnn.Adam(1e-3))
     """
+    if is_layer(criterion) and not is_layer(model):
+        raise TypeError("supervised: the model comes first and then the criterion; are they swapped?")
     check_layer("supervised", model)
     if not callable(criterion):
         raise TypeError(f"supervised: the criterion is {criterion!r}, expected a function, as fnn.mse")
