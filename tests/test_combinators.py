@@ -178,7 +178,7 @@ def test_a_function_or_a_bare_layer_may_stand_in_front_of_a_layer() -> None:
     params = fnn.init(bare, fnn.key(0))[0]
     np.testing.assert_allclose(fnn.predict(bare, params, (None, None), X), fnn.dense(params[1], 2 * X))
     with pytest.raises(TypeError, match="3 is neither a layer"):
-        loose.tanh >> fnn.Dense(3, 2) >> 3
+        _ = loose.tanh >> fnn.Dense(3, 2) >> 3
     with pytest.raises(TypeError, match="'text' is neither a layer"):
         "text" >> fnn.Dense(3, 2)  # type: ignore[operator]  # pyright: ignore[reportOperatorIssue]  # what the test is about
 

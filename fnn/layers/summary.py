@@ -143,7 +143,7 @@ def _shapes(x: Any) -> str:
 
 def _inputs(shape: Any, dtype: Any, tally: list[int]) -> Any:
     if not isinstance(shape, (tuple, list)) or not shape:
-        found = f"{shape!r}" if not hasattr(shape, "shape") else f"an array; write x.shape: {shape.shape}"
+        found = "an array; write x.shape" if isinstance(shape, np.ndarray) else f"{shape!r}"
         raise TypeError(f"summary: input_shape is {found}, expected a tuple of ints, batch first, or a tuple of such tuples")
     if all([isinstance(n, (int, np.integer)) for n in shape]):
         if min(shape) < 0:

@@ -90,7 +90,7 @@ def curves(
     if isinstance(validation, str):
         # of records of `fit`, "loss" means what they have as "validation.loss"
         makers: list[Any] = [getattr(record, "row", None) for record in data] if isinstance(data, Sequence) else []
-        rows = [make() for make in makers if callable(make)]
+        rows: list[Any] = [make() for make in makers if callable(make)]
         of_fit = any([f"validation.{validation}" in row for row in rows])
         whole = _read("data", data, f"validation.{validation}" if of_fit else validation, "validation")
         if isinstance(data, Mapping):
