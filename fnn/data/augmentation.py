@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from fnn.arrays import Array2, Array4, Int1, SameRank, read_only
-from fnn.data.ordering import check_count
-from fnn.functional.checks import check_array, check_not_wider, check_number, check_range
+from fnn.functional.checks import check_array, check_int, check_not_wider, check_number, check_range
 from fnn.functional.embedding import one_hot
 from fnn.random import Key, check_key
 
@@ -26,7 +25,7 @@ def random_crop(key: Key, x: Array4, size: tuple[int, int], /, *, padding: int =
     (8, 24, 24, 3)
     """
     _check("random_crop", key, x)
-    check_count("random_crop", "padding", padding, 0)
+    check_int("random_crop", "padding", padding, 0)
     height, width = size
     n, h, w, _ = x.shape
     down, right = h + 2 * padding - height, w + 2 * padding - width
@@ -52,7 +51,7 @@ def random_shift(key: Key, x: Array4, pixels: int, /) -> Array4:
            [0., 1.]])
     """
     _check("random_shift", key, x)
-    check_count("random_shift", "pixels", pixels, 0)
+    check_int("random_shift", "pixels", pixels, 0)
     return random_crop(key, x, x.shape[1:3], padding=pixels)
 
 
@@ -115,7 +114,7 @@ def cutout(key: Key, x: Array4, size: int, /) -> Array4:
     55
     """
     _check("cutout", key, x)
-    check_count("cutout", "size", size, 0)
+    check_int("cutout", "size", size, 0)
     n, h, w, _ = x.shape
     generator = key.generator()
 

@@ -9,8 +9,9 @@ from typing import Any, Generic, Literal, TypeVar, overload
 import numpy as np
 
 from fnn.arrays import Int1
-from fnn.data.ordering import Labels, Weights, check_count, check_order, find_order
+from fnn.data.ordering import Labels, Weights, check_order, find_order
 from fnn.data.rows import D, Reader, Rows, stacked
+from fnn.functional.checks import check_int
 from fnn.random import Key
 
 B = TypeVar("B")
@@ -129,7 +130,7 @@ def batches(
         raise ValueError(f"batches: last is {last!r}, expected 'keep', 'drop' or 'pad'")
     reader: Reader[Any] = Reader("batches", data)
     check_order("batches", len(reader), size, key, epoch, weights, stratify)
-    check_count("batches", "start", start, 0)
+    check_int("batches", "start", start, 0)
     return Batches(reader, size, last, start, (key, epoch, weights, stratify))
 
 
@@ -159,7 +160,7 @@ def batches_of(
     [[0, 0], [1, 1]] [0 1]
     [[2, 2]] [0]
     """
-    check_count("batches_of", "size", size, 1)
+    check_int("batches_of", "size", size, 1)
     if last not in ("keep", "drop"):
         raise ValueError(f"batches_of: last is {last!r}, expected 'keep' or 'drop'; the end of a stream cannot be padded")
     return _collect(iter(examples), size, last == "drop", collate)

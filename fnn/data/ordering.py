@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import index
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from fnn.arrays import Array1, Int1, read_only
+from fnn.functional.checks import check_int
 from fnn.random import Key, check_key
 
 Labels: TypeAlias = "np.ndarray[tuple[Any, ...], np.dtype[Any]] | Sequence[int] | Sequence[str]"
@@ -50,9 +50,9 @@ def order(
 
 def check_order(name: str, n: object, size: object, key: object, epoch: object, weights: Any, stratify: Any) -> None:
     """TypeError or ValueError unless `find_order` takes these."""
-    check_count(name, "n", n, 0)
-    check_count(name, "size", size, 1)
-    check_count(name, "epoch", epoch, 0)
+    check_int(name, "n", n, 0)
+    check_int(name, "size", size, 1)
+    check_int(name, "epoch", epoch, 0)
     if key is not None:
         check_key(name, key)
     for what, given in (("weights", weights), ("stratify", stratify)):
@@ -137,15 +137,3 @@ def quotas(counts: Int1, ends: Sequence[int]) -> list[Int1]:
         found.append(quota)
         dealt = quota
     return found
-
-
-def check_count(name: str, what: str, value: Any, least: int) -> None:
-    """TypeError unless this is an int, ValueError where it is less than `least`."""
-    try:
-        number = index(value)
-    except TypeError:
-        raise TypeError(f"{name}: {what} is {value!r}, a {type(value).__name__}, expected an int") from None
-    if isinstance(value, bool):
-        raise TypeError(f"{name}: {what} is {value!r}, a bool, expected an int")
-    if number < least:
-        raise ValueError(f"{name}: {what} is {number}, expected at least {least}")

@@ -10,7 +10,7 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
-from fnn.data.ordering import check_count
+from fnn.functional.checks import check_int
 
 T = TypeVar("T")
 
@@ -113,7 +113,7 @@ def prefetch(iterable: Iterable[T], size: int = 2) -> Prefetched[T]:
     >>> list(prefetch([1, 2, 3]))
     [1, 2, 3]
     """
-    check_count("prefetch", "size", size, 1)
+    check_int("prefetch", "size", size, 1)
     if not isinstance(iterable, Iterable):
         raise TypeError(f"prefetch: got a {type(iterable).__name__}, expected something to iterate over, as fnn.batches gives")
     return Prefetched(iterable, size)

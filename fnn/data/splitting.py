@@ -8,9 +8,9 @@ from typing import Any, TypeAlias, TypeVar, overload
 import numpy as np
 
 from fnn.arrays import Int1, read_only
-from fnn.data.ordering import Labels, check_count, check_order, deal, find_order
+from fnn.data.ordering import Labels, check_order, deal, find_order
 from fnn.data.rows import D, Reader, Rows
-from fnn.functional.checks import check_number
+from fnn.functional.checks import check_int, check_number
 from fnn.random import Key
 
 B = TypeVar("B")
@@ -90,7 +90,7 @@ def k_fold(data: Any, k: int, key: Key | None, *, stratify: Labels | None = None
     """
     reader = None if _is_count(data) else Reader[Any]("k_fold", data)
     n = data if reader is None else len(reader)
-    check_count("k_fold", "k", k, 2)
+    check_int("k_fold", "k", k, 2)
     if k > n:
         raise ValueError(f"k_fold: k is {k}, but there are {n} rows; every fold needs one")
     check_order("k_fold", n, 1, key, 0, None, stratify)
@@ -110,7 +110,7 @@ def _folds(n: int, parts: list[Int1], reader: Reader[Any] | None) -> Iterator[tu
 
 def _is_count(data: object) -> bool:
     if isinstance(data, (int, np.integer)):
-        check_count("split", "the number of rows", data, 0)
+        check_int("split", "the number of rows", data, 0)
         return True
     return False
 

@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fnn.arrays import Array2, Int1, read_only
-from fnn.data.ordering import check_count
-from fnn.functional.checks import check_range
+from fnn.functional.checks import check_int, check_range
 from fnn.random import Key, check_key
 
 
@@ -66,7 +65,7 @@ def blobs(key: Key, n: int = 200, /, *, n_classes: int = 3, n_features: int = 2,
     (12, 4)
     """
     generator, y = _start("blobs", key, n, n_classes, std)
-    check_count("blobs", "n_features", n_features, 1)
+    check_int("blobs", "n_features", n_features, 1)
     centres = generator.uniform(-10, 10, (n_classes, n_features))
     return _points(generator, centres[y], y, std)
 
@@ -87,7 +86,7 @@ def sine(key: Key, n: int = 200, /, *, noise: float = 0.1) -> Samples:
 def bowl(key: Key, n: int = 200, /, *, n_features: int = 2, noise: float = 0.0) -> Samples:
     """y = the sum of the squares of x, uniform in [-1, 1] in each feature, with Gaussian noise on y."""
     generator = _start("bowl", key, n, 1, noise)[0]
-    check_count("bowl", "n_features", n_features, 1)
+    check_int("bowl", "n_features", n_features, 1)
     x = generator.uniform(-1, 1, (n, n_features))
     return _samples(generator, x, np.square(x).sum(axis=1, keepdims=True), noise)
 
@@ -105,7 +104,7 @@ def friedman(key: Key, n: int = 200, /, *, n_features: int = 10, noise: float = 
     Source: Friedman 1991, Multivariate Adaptive Regression Splines, the first of the three functions.
     """
     generator = _start("friedman", key, n, 1, noise)[0]
-    check_count("friedman", "n_features", n_features, 5)
+    check_int("friedman", "n_features", n_features, 5)
     x = generator.random((n, n_features))
     y = 10 * np.sin(np.pi * x[:, 0] * x[:, 1]) + 20 * (x[:, 2] - 0.5) ** 2 + 10 * x[:, 3] + 5 * x[:, 4]
     return _samples(generator, x, y[:, np.newaxis], noise)
@@ -114,8 +113,8 @@ def friedman(key: Key, n: int = 200, /, *, n_features: int = 10, noise: float = 
 def _start(name: str, key: Key, n: int, n_classes: int, noise: float) -> tuple[np.random.Generator, Int1]:
     """A generator, and classes for n points, as many of each as of any other, or one more."""
     check_key(name, key)
-    check_count(name, "n", n, 0)
-    check_count(name, "n_classes", n_classes, 1)
+    check_int(name, "n", n, 0)
+    check_int(name, "n_classes", n_classes, 1)
     check_range(name, "noise", noise, 0, float("inf"))
     generator = key.generator()
     return generator, generator.permutation(np.arange(n) % n_classes)

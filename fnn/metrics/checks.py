@@ -12,14 +12,6 @@ from fnn.functional.checks import check_array
 from fnn.functional.labels import check_label_range, check_label_shapes, check_several_classes
 
 
-def check_count(name: str, what: str, value: int, low: int = 1) -> None:
-    """TypeError unless an option is an integer, ValueError unless it is at least `low`."""
-    if not isinstance(value, (int, np.integer)) or isinstance(value, bool):
-        raise TypeError(f"{name}: {what} is {value!r}, a {type(value).__name__}, expected an integer")
-    if value < low:
-        raise ValueError(f"{name}: {what} is {value}, expected an integer of at least {low}")
-
-
 def check_counted(name: str, weight: Value) -> None:
     """ValueError for a state in which nothing has been counted."""
     if not weight > 0:

@@ -9,8 +9,8 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 
 from fnn.arrays import Array, Array1, Array2, Ints, Value
-from fnn.functional.checks import check_number
-from fnn.metrics.checks import check_count, check_counted, class_numbers, kept_rows, spread_weights
+from fnn.functional.checks import check_int, check_number
+from fnn.metrics.checks import check_counted, class_numbers, kept_rows, spread_weights
 from fnn.metrics.metric import Metric, Weights
 from fnn.tree import Record
 
@@ -42,7 +42,7 @@ class ConfusionMatrix(Metric[PairCounts, Array | Ints, Ints, Array2]):
     classes: int
 
     def __post_init__(self) -> None:
-        check_count("ConfusionMatrix", "classes", self.classes, 2)
+        check_int("ConfusionMatrix", "classes", self.classes, 2)
 
     def init(self) -> PairCounts:
         """Counts of 0."""
@@ -88,7 +88,7 @@ class ByClass(Metric[ClassCounts, Array | Ints, Ints, float]):
 
     def __post_init__(self) -> None:
         name = type(self).__name__
-        check_count(name, "classes", self.classes, 2)
+        check_int(name, "classes", self.classes, 2)
         if self.average not in get_args(AverageOver):
             raise ValueError(f"{name}: average is {self.average!r}, expected one of {get_args(AverageOver)}")
         if self.average == "binary" and self.classes != 2:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from fnn.arrays import Array, Bools, Ints, Value
-from fnn.metrics.checks import check_count, check_logits, class_numbers, winners
+from fnn.functional.checks import check_int
+from fnn.metrics.checks import check_logits, class_numbers, winners
 from fnn.metrics.metric import Average
 
 
@@ -52,7 +53,7 @@ class TopK(Average[Array, Ints]):
     k: int
 
     def __post_init__(self) -> None:
-        check_count("TopK", "k", self.k)
+        check_int("TopK", "k", self.k)
 
     def values(self, prediction: Array, target: Ints, /) -> Bools:
         """Whether each row's label is among the first k."""

@@ -7,7 +7,8 @@ from dataclasses import KW_ONLY, dataclass
 import numpy as np
 
 from fnn.arrays import Array, Array1, Ints, Value
-from fnn.metrics.checks import check_count, check_counted, kept_rows, scores_of_classes, spread_weights
+from fnn.functional.checks import check_int
+from fnn.metrics.checks import check_counted, kept_rows, scores_of_classes, spread_weights
 from fnn.metrics.metric import Mean, Metric, Summed, Weights
 from fnn.tree import Record
 
@@ -115,7 +116,7 @@ class CalibrationError(Metric[BinSums, Array, Ints, float]):
     probabilities: bool = False
 
     def __post_init__(self) -> None:
-        check_count("CalibrationError", "bins", self.bins)
+        check_int("CalibrationError", "bins", self.bins)
 
     def init(self) -> BinSums:
         """Sums of 0."""

@@ -10,7 +10,8 @@ import numpy as np
 
 from fnn.arrays import Array, Bools, Ints, Scalar, Value, describe
 from fnn.autodiff.tracer import value_of
-from fnn.metrics.checks import check_count, check_counted, check_logits, kept_rows
+from fnn.functional.checks import check_int
+from fnn.metrics.checks import check_counted, check_logits, kept_rows
 from fnn.tree import Record
 
 # Checkers print these names in their messages.
@@ -205,7 +206,7 @@ class OneVsRest(Metric[tuple[State, ...], Array, Ints, float]):
     classes: int
 
     def __post_init__(self) -> None:
-        check_count("OneVsRest", "classes", self.classes, 2)
+        check_int("OneVsRest", "classes", self.classes, 2)
 
     def init(self) -> tuple[State, ...]:
         """Those of all classes."""

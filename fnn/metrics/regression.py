@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from fnn.arrays import Array, Array1, Scalar, Value
-from fnn.metrics.checks import check_count, check_counted, kept_rows, quantities, spread_weights
+from fnn.functional.checks import check_int
+from fnn.metrics.checks import check_counted, kept_rows, quantities, spread_weights
 from fnn.metrics.metric import Average, Mean, Metric, Summed, Weights
 from fnn.tree import Record
 
@@ -104,7 +105,7 @@ class R2(Metric[Moments, Array, Array, float]):
     outputs: int = 1
 
     def __post_init__(self) -> None:
-        check_count("R2", "outputs", self.outputs)
+        check_int("R2", "outputs", self.outputs)
 
     def init(self) -> Moments:
         """Moments of nothing."""

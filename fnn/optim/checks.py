@@ -5,14 +5,6 @@ from __future__ import annotations
 from fnn.functional.checks import check_number
 
 
-def check_count(name: str, what: str, value: object, low: int = 1) -> None:
-    """TypeError unless it is an int, ValueError unless it is at least `low`."""
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{name}: {what} is {value!r}, a {type(value).__name__}, expected an int")
-    if value < low:
-        raise ValueError(f"{name}: {what} is {value}, expected at least {low}")
-
-
 def check_hyper(name: str, what: str, value: float, low: float, high: float = float("inf")) -> None:
     """ValueError unless low <= value < high, TypeError unless it is a number."""
     check_number(name, what, value)

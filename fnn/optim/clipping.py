@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from fnn.arrays import Array1, Value
-from fnn.optim.checks import check_count, check_hyper
+from fnn.functional.checks import check_int
+from fnn.optim.checks import check_hyper
 from fnn.optim.optimizer import Transform
 from fnn.optim.state import Segments, Slots
 from fnn.random import key as make_key
@@ -168,7 +169,7 @@ class AddNoise(Transform):
     def __post_init__(self) -> None:
         check_hyper("AddNoise", "eta", self.eta, 0)
         check_hyper("AddNoise", "gamma", self.gamma, 0)
-        check_count("AddNoise", "seed", self.seed, 0)
+        check_int("AddNoise", "seed", self.seed, 0)
         if self.seed >= 2**63:
             raise ValueError(f"AddNoise: seed is {self.seed}, expected less than 2^63")
 

@@ -8,8 +8,9 @@ from math import sqrt
 import numpy as np
 
 from fnn.arrays import Array1, Value
+from fnn.functional.checks import check_int
 from fnn.optim.adamw import AdamW
-from fnn.optim.checks import check_count, check_hyper
+from fnn.optim.checks import check_hyper
 from fnn.optim.decay import AddDecayedWeights
 from fnn.optim.groups import Groups
 from fnn.optim.learning_rate import Rate, ScaleByLearningRate, check_rate
@@ -48,7 +49,7 @@ class ScaleByMuon(Transform):
 
     def __post_init__(self) -> None:
         check_hyper("ScaleByMuon", "momentum", self.momentum, 0, 1)
-        check_count("ScaleByMuon", "steps", self.steps)
+        check_int("ScaleByMuon", "steps", self.steps)
 
     def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
         """momentum = 0. ValueError for a leaf that is no matrix."""

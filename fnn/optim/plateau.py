@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass, replace
 from math import inf, isnan
 
-from fnn.functional.checks import check_number
-from fnn.optim.checks import check_count, check_hyper
+from fnn.functional.checks import check_int, check_number
+from fnn.optim.checks import check_hyper
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ class ReduceOnPlateau:
     def __post_init__(self) -> None:
         check_hyper("ReduceOnPlateau", "factor", self.factor, 0, 1)
         check_hyper("ReduceOnPlateau", "threshold", self.threshold, 0)
-        check_count("ReduceOnPlateau", "patience", self.patience, 0)
-        check_count("ReduceOnPlateau", "cooldown", self.cooldown, 0)
+        check_int("ReduceOnPlateau", "patience", self.patience, 0)
+        check_int("ReduceOnPlateau", "cooldown", self.cooldown, 0)
 
     def update(self, value: float, /) -> ReduceOnPlateau:
         """The machine after one more value; a value that is not a number is never better."""

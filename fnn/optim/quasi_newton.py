@@ -14,7 +14,8 @@ import numpy as np
 
 from fnn.arrays import Array1, Scalar, Value, read_only
 from fnn.autodiff.transforms import value_and_grad
-from fnn.optim.checks import check_count, check_hyper
+from fnn.functional.checks import check_int
+from fnn.optim.checks import check_hyper
 from fnn.tree import Layout, flatten
 from fnn.tree.structure import T as P
 
@@ -68,7 +69,7 @@ def lbfgs(
         raise TypeError(f"lbfgs: f is {f!r}, expected a function of the parameters")
     check_hyper("lbfgs", "tolerance", tolerance, 0)
     for what, count in (("max_steps", max_steps), ("history", history), ("max_calls_per_step", max_calls_per_step)):
-        check_count("lbfgs", what, count)
+        check_int("lbfgs", what, count)
     layout: Layout[P] = Layout.of("lbfgs", params)
     both: Any = value_and_grad(f)
     calls = 0

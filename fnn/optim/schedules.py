@@ -11,7 +11,8 @@ from dataclasses import KW_ONLY, dataclass
 from itertools import pairwise
 from math import cos, pi
 
-from fnn.optim.checks import check_count, check_hyper
+from fnn.functional.checks import check_int
+from fnn.optim.checks import check_hyper
 from fnn.optim.learning_rate import Rate, check_rate, rate_at
 
 
@@ -20,7 +21,7 @@ def _check(schedule: object, *, at_least_0: Sequence[str] = (), steps: Sequence[
     for field in at_least_0:
         check_hyper(name, field, getattr(schedule, field), 0)
     for field in steps:
-        check_count(name, field, getattr(schedule, field))
+        check_int(name, field, getattr(schedule, field))
 
 
 def _check_boundaries(name: str, what: str, values: tuple[object, ...], boundaries: tuple[int, ...]) -> None:
@@ -30,7 +31,7 @@ def _check_boundaries(name: str, what: str, values: tuple[object, ...], boundari
             f"{name}: {len(values)} {what} and {len(boundaries)} boundaries, expected one boundary between two {what} each"
         )
     for boundary in boundaries:
-        check_count(name, "a boundary", boundary)
+        check_int(name, "a boundary", boundary)
     if any([a >= b for a, b in pairwise(boundaries)]):
         raise ValueError(f"{name}: the boundaries {boundaries} do not increase")
 

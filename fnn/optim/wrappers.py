@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from fnn.arrays import Array1
-from fnn.optim.checks import check_count, check_hyper
+from fnn.functional.checks import check_int
+from fnn.optim.checks import check_hyper
 from fnn.optim.optimizer import AfterUpdate, Optimizer, check_is_optimizer, init_parts, no_updates, update_parts
 from fnn.optim.state import Segments, Slots
 
@@ -38,7 +39,7 @@ class Accumulate(Optimizer):
     opt: Optimizer
 
     def __post_init__(self) -> None:
-        check_count("Accumulate", "n", self.n)
+        check_int("Accumulate", "n", self.n)
         check_is_optimizer("Accumulate", self.opt)
 
     def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
@@ -70,7 +71,7 @@ class SkipNonFinite(Optimizer):
 
     def __post_init__(self) -> None:
         check_is_optimizer("SkipNonFinite", self.opt)
-        check_count("SkipNonFinite", "most", self.most)
+        check_int("SkipNonFinite", "most", self.most)
 
     def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
         """No step skipped so far, of all and in a row; and the moments of the optimiser."""
@@ -107,7 +108,7 @@ class Lookahead(Optimizer):
 
     def __post_init__(self) -> None:
         check_is_optimizer("Lookahead", self.opt)
-        check_count("Lookahead", "n", self.n)
+        check_int("Lookahead", "n", self.n)
         check_hyper("Lookahead", "rate", self.rate, 0)
 
     def init_flat(self, params: Array1, segments: Segments, /) -> Slots:

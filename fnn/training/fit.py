@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TextIO, TypeAlias, TypeVar, T
 from numpy import ndarray
 
 from fnn.arrays import Scalar
-from fnn.optim.checks import check_count
+from fnn.functional.checks import check_int
 from fnn.random import Key, check_key
 from fnn.training.feed import Feed, rows_of
 from fnn.training.progress import Progress
@@ -157,7 +157,7 @@ def fit(
         check_key("fit", key)
     for name, value, least in (("epochs", epochs, 0), ("log_every", log_every, 1), ("validate_every", validate_every, 1)):
         if value is not None:
-            check_count("fit", name, value, least)
+            check_int("fit", name, value, least)
     if validation is not None and not callable(validation):
         raise TypeError(
             f"fit: validation is a {type(validation).__name__}, expected a function of the TrainState: "

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import numpy as np
 
 from fnn.arrays import Scalar, describe
-from fnn.functional.checks import check_number
-from fnn.optim.checks import check_count, check_hyper
+from fnn.functional.checks import check_int, check_number
+from fnn.optim.checks import check_hyper
 from fnn.training.train_state import TrainState
 from fnn.tree import PyTree, paths
 
@@ -50,7 +50,7 @@ class EarlyStopping(Generic[T]):
     waited: int = 0
 
     def __post_init__(self) -> None:
-        check_count("EarlyStopping", "patience", self.patience, 1)
+        check_int("EarlyStopping", "patience", self.patience, 1)
         check_hyper("EarlyStopping", "min_delta", self.min_delta, 0)
 
     @property
@@ -89,7 +89,7 @@ class KeepBest(Generic[Kept]):
     entries: tuple[tuple[float, Kept], ...] = ()
 
     def __post_init__(self) -> None:
-        check_count("KeepBest", "k", self.k, 1)
+        check_int("KeepBest", "k", self.k, 1)
 
     @property
     def states(self) -> tuple[Kept, ...]:
