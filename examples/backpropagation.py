@@ -18,6 +18,8 @@ gradient of anything; so all derivatives come first, and then one update of all 
 is asked for here, to check them.
 """
 
+import argparse
+
 import numpy as np
 
 import fnn
@@ -110,4 +112,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     main()

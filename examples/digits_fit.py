@@ -1,18 +1,18 @@
 """Digits with validation, early stopping, checkpoints and a picture: python examples/digits_fit.py --folder /tmp/digits
 
-Stop it with Ctrl-C and start it again: the training goes on where it stood, with the same bits; early stopping and the plateau
-begin to count anew. The picture needs fnn[plot].
+Stop it at any moment, also with kill -9, and start it again: all of it goes on where it stood, the training, early stopping and
+the learning rate, and it ends with the same bits as a run that was never stopped. The picture needs fnn[plot].
 """
 
 import argparse
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 import fnn
-from fnn.datasets import digits
+from fnn.datasets import Digits, digits
 from fnn.io import Checkpoints
 
 BATCH_SIZE = 32
@@ -25,56 +25,68 @@ model = (
 optimizer = fnn.Adam(3e-3)
 step = fnn.train_step(fnn.supervised(model, fnn.cross_entropy), optimizer)
 
+Net: TypeAlias = fnn.TrainState[Any, Any]
+
+
+@dataclass(frozen=True)
+class Session:
+    """All that a run is: a checkpoint holds one, and a run goes on from one."""
+
+    ts: Net
+    stopping: fnn.EarlyStopping[Net]
+    plateau: fnn.optim.ReduceOnPlateau
+    losses: tuple[float, ...] = ()
+    validation: tuple[float, ...] = ()
+
 
 def main(folder: Path, epochs: int, seed: int) -> float:
     data = digits()
-    order = fnn.key(seed).fold(1).generator().permutation(len(data.train_y))
-    train, held = np.sort(order[200:]), np.sort(order[:200])
-
-    def validate(ts: fnn.TrainState[Any, Any]) -> dict[str, float]:
-        rows = data.train_x[held], data.train_y[held]
-        return fnn.evaluate(model, ts, rows, {"loss": fnn.cross_entropy, "accuracy": fnn.metrics.Accuracy()})
-
     checkpoints = Checkpoints(folder)
-    ts = checkpoints.resume(fnn.start(model, optimizer, fnn.key(seed)))
-    if ts.step:
-        print(f"goes on at step {ts.step}")
+    ts = fnn.start(model, optimizer, fnn.key(seed))
+    session = checkpoints.resume(Session(ts, fnn.EarlyStopping(8, ts), fnn.optim.ReduceOnPlateau(0.5, patience=3)))
+    if session.ts.step:
+        print(f"goes on at step {session.ts.step}")
+    if not session.stopping.stopped:
+        session = train(session, data, checkpoints, epochs, seed)
 
-    stopping = fnn.EarlyStopping(8, ts)
-    plateau = fnn.optim.ReduceOnPlateau(0.5, patience=3)
-    records = []
-    run = fnn.fit(
-        step,
-        ts,
-        (data.train_x[train], data.train_y[train]),
-        epochs=epochs,
-        batch_size=BATCH_SIZE,
-        validation=validate,
-    )
-    for record in run:
-        loss, accuracy = record.validation["loss"], record.validation["accuracy"]
-        print(f"epoch {record.epoch + 1:3}  loss {record.loss:.4f}  validation {loss:.4f} ({accuracy:.1%})", flush=True)
-        records.append(record)
-        stopping = stopping.update(loss, record.state)
-        plateau = plateau.update(loss)
-        lower = record.state.opt
-        if plateau.reduced:
-            lower = lower.scale_learning_rate(plateau.factor)
-            run.send(replace(record.state, opt=lower))
-            print(f"the learning rate is {plateau.factor} times what it was")
-        checkpoints.save(replace(record.state, opt=lower), metric=loss)
-        if stopping.stopped:
-            print(f"no better for {stopping.patience} epochs; back to step {stopping.best_state.step}")
-            break
-
-    accuracy = fnn.evaluate(model, stopping.best_state, (data.test_x, data.test_y), fnn.metrics.Accuracy())
-    print(f"test accuracy {accuracy:.2%}")
-    if records:
-        draw(records, folder / "curves.png")
+    best = session.stopping.best_state
+    accuracy = fnn.evaluate(model, best, (data.test_x, data.test_y), fnn.metrics.Accuracy())
+    print(f"best after step {best.step}: test accuracy {accuracy:.2%}")
+    if session.losses:
+        draw(session, folder / "curves.png")
     return accuracy
 
 
-def draw(records: list[fnn.FitRecord[Any, Any]], path: Path) -> None:
+def train(session: Session, data: Digits, checkpoints: Checkpoints, epochs: int, seed: int) -> Session:
+    """The session after so many epochs in all, or after as many as early stopping lets it have."""
+    order = fnn.key(seed).fold(1).generator().permutation(len(data.train_y))
+    rows, held = np.sort(order[200:]), np.sort(order[:200])
+
+    def validate(ts: Net) -> dict[str, float]:
+        unseen = data.train_x[held], data.train_y[held]
+        return fnn.evaluate(model, ts, unseen, {"loss": fnn.cross_entropy, "accuracy": fnn.metrics.Accuracy()})
+
+    seen = data.train_x[rows], data.train_y[rows]
+    run = fnn.fit(step, session.ts, seen, epochs=epochs, batch_size=BATCH_SIZE, validation=validate)
+    for record in run:
+        loss, accuracy = record.validation["loss"], record.validation["accuracy"]
+        print(f"epoch {record.epoch + 1:3}  loss {record.loss:.4f}  validation {loss:.4f} ({accuracy:.1%})", flush=True)
+        ts = record.state
+        plateau = session.plateau.update(loss)
+        if plateau.reduced:
+            ts = replace(ts, opt=ts.opt.scale_learning_rate(plateau.factor))
+            run.send(ts)
+            print(f"the learning rate is now {ts.opt.learning_rate:.2g}")
+        stopping = session.stopping.update(loss, ts)
+        session = Session(ts, stopping, plateau, (*session.losses, record.loss), (*session.validation, loss))
+        checkpoints.save(session, step=ts.step)
+        if stopping.stopped:
+            print(f"no better for {stopping.patience} epochs")
+            break
+    return session
+
+
+def draw(session: Session, path: Path) -> None:
     """The losses of training and validation, where Matplotlib is installed."""
     try:
         import matplotlib as mpl  # noqa: PLC0415
@@ -82,11 +94,9 @@ def draw(records: list[fnn.FitRecord[Any, Any]], path: Path) -> None:
         print("no picture: this needs Matplotlib (pip install 'fnn[plot]')")
         return
     mpl.use("Agg")
-    steps = [r.step for r in records]
-    ax = fnn.plot.curves(
-        {"training": (steps, [r.loss for r in records]), "validation": (steps, [r.validation["loss"] for r in records])},
-        log=True,
-    )
+    epochs = [*range(1, len(session.losses) + 1)]
+    ax = fnn.plot.curves({"training": (epochs, session.losses), "validation": (epochs, session.validation)}, log=True)
+    ax.set_xlabel("epoch")
     figure = ax.get_figure(root=True)
     if figure is not None:
         figure.savefig(path)

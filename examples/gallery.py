@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -39,15 +39,13 @@ def curves() -> "Axes":
     opt = fnn.Adam(2e-3)
     step = fnn.train_step(fnn.supervised(model, fnn.cross_entropy), opt)
     ts = fnn.start(model, opt, fnn.key(0))
-    rows = fnn.key(1).generator().integers(len(data.train_y), size=(600, 32))
-    losses, steps, validation = [], [], []
-    for i, batch in enumerate(rows):
-        ts, loss = step(ts, data.train_x[batch], data.train_y[batch])
-        losses.append(loss)
-        if i % 40 == 39:
-            steps.append(i)
-            validation.append(fnn.cross_entropy(fnn.predict(model, ts.params, ts.state, data.test_x), data.test_y))
-    return plot.curves(losses, validation=(steps, validation), smooth=0.9, log=True)
+
+    def validate(ts: fnn.TrainState[Any, Any]) -> dict[str, float]:
+        return fnn.evaluate(model, ts, (data.test_x, data.test_y), {"loss": fnn.cross_entropy})
+
+    train = (data.train_x, data.train_y)
+    run = fnn.fit(step, ts, train, epochs=13, log_every=1, validation=validate, validate_every=40, progress=False)
+    return plot.curves(list(run), smooth=0.9, log=True)
 
 
 def learning_rates() -> "Axes":

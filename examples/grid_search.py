@@ -1,5 +1,6 @@
 """A net in scikit-learn's Pipeline and GridSearchCV: python examples/grid_search.py (needs fnn[sklearn])."""
 
+import argparse
 import warnings
 from typing import Any
 
@@ -39,5 +40,6 @@ def main() -> float:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     warnings.simplefilter("error")
     main()

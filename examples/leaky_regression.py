@@ -7,6 +7,8 @@ The loss is half the mean squared error, whose gradient is (prediction - y) / n 
 for three points it can reach 0; that says nothing about what the net answers in between.
 """
 
+import argparse
+
 import numpy as np
 
 import fnn
@@ -47,4 +49,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     main()

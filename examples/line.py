@@ -6,6 +6,8 @@ times too short: of a learning rate of 0.01, 0.0001 is left. The loss falls and 
 divided or scaled behind your back: `Sgd(0.1)` is exactly p - 0.1 * gradient.
 """
 
+import argparse
+
 import numpy as np
 
 import fnn
@@ -44,4 +46,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     main()

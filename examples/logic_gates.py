@@ -6,6 +6,7 @@ to answer 0.5 everywhere, which is a loss of 0.25. Two hidden units draw two lin
 XOR is solved; the history stays near 0.25 until the hidden units have found different lines.
 """
 
+import argparse
 from typing import Any
 
 import numpy as np
@@ -45,4 +46,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     main()

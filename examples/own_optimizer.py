@@ -8,6 +8,7 @@ Here: Yogi (Zaheer et al. 2018), Adam whose second moment moves by a bounded amo
 entries of the gradient whose sign is not that of the step before.
 """
 
+import argparse
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,4 +68,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     main()

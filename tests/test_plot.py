@@ -99,6 +99,14 @@ def test_too_few_axes_are_refused(name: str) -> None:
         draw(ax=Figure().subplots(1, n - 1, squeeze=False, subplot_kw=kind))
 
 
+@pytest.mark.parametrize("kind", ["3d", "polar"])
+@pytest.mark.parametrize("name", [name for name in PICTURES if name != "surfaces"])
+def test_axes_of_another_kind_are_refused(name: str, kind: str) -> None:
+    n, draw = PICTURES[name]
+    with pytest.raises(ValueError, match=f"{name}: ax is {kind}, but this picture is flat"):
+        draw(ax=Figure().subplots(1, n, subplot_kw={"projection": kind}))
+
+
 @pytest.mark.parametrize("name", PICTURES)
 def test_what_is_no_axes_is_refused(name: str) -> None:
     with pytest.raises(TypeError, match=f"{name}: ax is or has a Figure, expected Axes"):
@@ -179,8 +187,64 @@ def test_records_are_drawn_by_name_where_they_have_it(as_mapping: bool) -> None:
     np.testing.assert_allclose(ax.lines[0].get_ydata(), [0.1, 0.4, 0.7])
     np.testing.assert_allclose(ax.lines[1].get_xydata(), [[20, 0.3]])
     assert ax.get_ylabel() == "hits"
-    with pytest.raises(ValueError, match="no record of data has 'nothing'"):
+    with pytest.raises(ValueError, match="no record of data has 'nothing', nor has its validation; the first has "):
         plot.curves(records, of="nothing")
+
+
+def run_of_fit(**options: Any) -> list[fnn.FitRecord[Any, Any]]:
+    model, opt = fnn.Dense(2, 1), fnn.Sgd(0.1)
+    step = fnn.train_step(fnn.supervised(model, fnn.mse), opt)
+    x, y = np.ones((8, 2), np.float32), np.zeros((8, 1), np.float32)
+    ts = fnn.start(model, opt, fnn.key(0))
+
+    def validate(ts: fnn.TrainState[Any, Any]) -> dict[str, float]:
+        return {"loss": 0.5, "hits": ts.step / 10}
+
+    return list(fnn.fit(step, ts, (x, y), epochs=3, batch_size=4, validation=validate, progress=False, **options))
+
+
+def ys(ax: Any) -> list[list[float]]:
+    return [line.get_ydata().tolist() for line in ax.lines]
+
+
+@pytest.mark.parametrize("as_rows", [False, True])
+@pytest.mark.parametrize("how", ["by itself", "by name", "as records"])
+def test_records_of_fit_give_curves_of_training_and_validation(how: str, as_rows: bool) -> None:
+    run = run_of_fit()
+    records: Any = [record.row() for record in run] if as_rows else run  # rows are what a log gives back
+    options = {"by itself": {}, "by name": {"validation": "loss"}, "as records": {"validation": records}}[how]
+    ax = plot.curves(records, **options)
+    assert ys(ax) == [[record.loss for record in run], [0.5, 0.5, 0.5]]
+    assert labels(ax) == ["train", "validation"]
+    assert [line.get_linestyle() for line in ax.lines] == ["-", "--"]
+
+
+def test_a_metric_of_the_validation_alone_is_drawn_and_another_than_that_of_training() -> None:
+    records = run_of_fit(log_every=1)
+    ax = plot.curves(records, of="hits")
+    assert (labels(ax), ax.get_ylabel(), ys(ax)) == (["validation"], "hits", [[0.2, 0.4, 0.6]])
+    assert ax.lines[0].get_xdata().tolist() == [2, 4, 6]
+    assert ys(plot.curves(records, validation="hits"))[1] == [0.2, 0.4, 0.6]
+    ax = plot.curves(records, of="epoch_loss")  # known where an epoch ends; beside it the loss of the validation
+    assert ys(ax) == [[record.epoch_loss for record in records[1::2]], [0.5, 0.5, 0.5]]
+    with pytest.raises(ValueError, match=r"has 'accuracy', .*; the first has \['epoch'"):
+        plot.curves(records, of="accuracy")
+    with pytest.raises(ValueError, match="validation is 'accuracy' but data has"):
+        plot.curves([1.0, 2.0], validation="accuracy")
+
+
+def test_several_runs_by_name_have_a_colour_each() -> None:
+    ax = plot.curves({"one": run_of_fit(), "two": run_of_fit()})
+    assert labels(ax) == ["one", "two", "one, validation", "two, validation"]
+    assert colors(ax)[:2] == colors(ax)[2:]
+
+
+def test_few_points_have_marks_and_steps_are_whole() -> None:
+    for values in ([1.0], [1.0, np.nan, 2.0]):  # none of these has a neighbour to be joined to
+        ax = plot.curves(values)
+        assert ax.lines[0].get_marker() == "o"
+        assert all(float(tick).is_integer() for tick in ax.get_xticks())
+    assert plot.curves(np.ones(100)).lines[0].get_marker() == "None"
 
 
 # learning rates
@@ -226,7 +290,7 @@ def test_a_search_is_pure_and_repeats() -> None:
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"low": 0}, "0 < low < high"), ({"low": 2.0, "high": 1.0}, "0 < low < high"), ({"n": 3}, "n is 3")],
+    [({"low": 0}, "0 < low < high"), ({"low": 2.0, "high": 1.0}, "0 < low < high"), ({"n": 3}, "n is 3, expected at least 8")],
 )
 def test_a_search_refuses_bad_bounds(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
@@ -239,6 +303,14 @@ def test_batches_of_a_generator_must_suffice() -> None:
         plot.find_learning_rate(lambda rate: fnn.train_step(quadratic, fnn.Sgd(rate)), ts, iter([(), ()]), n=8)
 
 
+def test_a_search_says_what_its_step_and_batches_should_be() -> None:
+    ts = fnn.train_state(np.ones(3), None, fnn.Sgd(1.0), fnn.key(0))
+    with pytest.raises(TypeError, match="make_step is a Sgd, expected a function of the rate"):
+        plot.find_learning_rate(fnn.Sgd(0.1), ts, [()])
+    with pytest.raises(TypeError, match=r"a batch is f64\[4\], expected the arguments of a step.*\[\(x, y\)\]"):
+        plot.find_learning_rate(lambda rate: fnn.train_step(quadratic, fnn.Sgd(rate)), ts, (np.ones(4), np.ones(4)))
+
+
 def test_the_picture_of_a_search_marks_the_suggestion_and_shows_the_fall() -> None:
     ax = plot.learning_rates(LINE)
     assert labels(ax) == ["_raw", "loss, smoothed", "suggestion: 5.0e-01"]
@@ -248,6 +320,27 @@ def test_the_picture_of_a_search_marks_the_suggestion_and_shows_the_fall() -> No
 
 
 # decision boundary
+
+
+def test_regions_and_lines_of_logits_are_exact_between_the_points_of_the_grid() -> None:
+    def predict(x: Any) -> Any:  # a diagonal line, and one region of each of classes 0 and 2 without 1 between them
+        score = x[:, 0] - x[:, 1] / 3
+        return np.stack([-score, np.full(len(x), -99.0), score], 1)
+
+    ax = plot.decision_boundary(predict, Z[:, :2], np.arange(4) % 3, resolution=11)
+    regions, line = [c for c in ax.collections[:3] if c.get_alpha()], [c for c in ax.collections[:3] if not c.get_alpha()]
+    assert (len(regions), len(line)) == (2, 1)
+    points = np.concatenate([path.vertices for path in line[0].get_paths()])
+    np.testing.assert_allclose(points[:, 0], points[:, 1] / 3, atol=1e-9)
+
+
+def test_labels_and_predictions_may_be_booleans_and_the_legend_covers_no_point() -> None:
+    x = np.array([[0.0, 0.0], [1.0, 1.0], [1.0, 0.9]])  # the upper right is taken
+    ax = plot.decision_boundary(lambda x: x[:, 0] > 0.5, x, x[:, 0] > 0.5)
+    ax.figure.canvas.draw()
+    box = ax.get_legend().get_window_extent()
+    assert not any(box.contains(*place) for place in ax.transData.transform(x))
+    np.testing.assert_allclose(ax.collections[-1].get_offsets(), x[1:])
 
 
 @pytest.mark.parametrize("kind", ["logits", "score", "numbers", "probability"])
@@ -262,16 +355,16 @@ def test_the_boundary_of_a_plane_is_where_the_model_changes_its_mind(kind: str) 
     ax = plot.decision_boundary(
         predict[kind], x, np.array([0, 1, 1]), names=["no", "yes"], threshold=0.5 if kind == "probability" else 0, resolution=51
     )
-    regions, boundary, no, yes = ax.collections
+    left, right, boundary, no, yes = ax.collections
     vertices = np.concatenate([path.vertices for path in boundary.get_paths()])
     np.testing.assert_allclose(vertices[:, 0], 1, atol=0.05)
     np.testing.assert_allclose(no.get_offsets(), x[:1])
     np.testing.assert_allclose(yes.get_offsets(), x[1:])
     assert ax.get_legend_handles_labels()[1] == ["no", "yes"]
     np.testing.assert_allclose([*ax.get_xlim(), *ax.get_ylim()], [-0.2, 2.2, -0.1, 1.1])
-    left = regions.get_paths()[0].vertices
-    assert left[:, 0].min() == pytest.approx(-0.2)
-    assert left[:, 0].max() < 1.1
+    for region, first, last in ((left, -0.2, 1), (right, 1, 2.2)):
+        edge = region.get_paths()[0].vertices[:, 0]
+        np.testing.assert_allclose([edge.min(), edge.max()], [first, last], atol=0.05)
 
 
 def test_the_model_sees_the_dtype_of_the_data() -> None:
@@ -293,6 +386,11 @@ def test_surfaces_share_limits_and_colours() -> None:
     assert a.get_zlim() == b.get_zlim() == (-1, 5)
     assert a.collections[0].get_clim() == b.collections[0].get_clim() == (-1, 5)
     assert (a.get_title(), b.get_title()) == ("low", "high")
+
+
+def test_what_is_not_finite_is_a_hole_in_a_surface() -> None:
+    (ax,) = plot.surfaces(Z, Z, {"a": np.where(Z > 0.5, np.inf, Z)})
+    assert ax.get_zlim() == (Z[Z <= 0.5].min(), Z[Z <= 0.5].max())
 
 
 def test_flat_axes_are_refused_for_surfaces() -> None:
@@ -317,6 +415,13 @@ def test_the_derivative_is_that_of_the_function(f: Callable[[Value], Value]) -> 
     assert labels(ax)[:2] == ["f", "f\N{PRIME}"]
 
 
+def test_functions_of_one_name_are_all_drawn_and_where_one_is_not_defined_there_is_a_gap() -> None:
+    axes = plot.activations([lambda x: 2 * x, lambda x: 3 * x])
+    assert [ax.lines[1].get_ydata()[0] for ax in axes] == [2, 3]
+    (ax,) = plot.activations(fnn.log)
+    assert np.isnan(ax.lines[0].get_ydata()[:200]).all()
+
+
 # histograms
 
 
@@ -334,6 +439,12 @@ def test_histograms_count_every_finite_number_by_path() -> None:
     assert texts(axes[0]) == ["mean 1.7\nstd 0.47\n1 not finite"]
     assert texts(axes[1]) == ["mean 6.5\nstd 1.1"]
     assert axes[0].patches[0].get_facecolor() != axes[1].patches[0].get_facecolor()
+    assert all(float(tick).is_integer() for ax in axes for tick in ax.get_yticks())
+
+
+def test_a_gradient_that_has_exploded_is_still_drawn() -> None:
+    (ax,) = plot.histograms(np.array([1e300, -1e300]))
+    assert texts(ax) == ["mean 0\nstd inf"]
 
 
 # confusion matrix
@@ -348,6 +459,10 @@ def test_the_cells_have_counts_and_shares_of_the_true_class() -> None:
     assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "bees"]
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("predicted", "true")
     assert [text.get_color() for text in ax.texts] == ["white", "black", "black", "white"]
+
+
+def test_large_counts_are_written_in_full() -> None:
+    assert texts(plot.confusion_matrix([[1234567, 0], [0.25, 0.75]]))[::2] == ["1234567\n100%", "0.25\n25%"]
 
 
 def test_a_class_that_never_came_and_many_classes() -> None:
@@ -427,6 +542,22 @@ def test_without_a_loss_there_are_values_only() -> None:
     assert len(ax.patches) == 4
 
 
+def test_an_example_may_be_a_list_or_whole_numbers() -> None:
+    params = fnn.init(NET, fnn.key(0))[0]
+    for x in ([1.0, 2.0], np.array([1, 2])):
+        assert "2.00" in texts(plot.network(NET, params, x))
+
+
+@pytest.mark.parametrize("model", [NET, NET[0]])
+def test_the_legend_of_the_graph_fits_into_its_figure(model: Any) -> None:
+    ax = plot.network(model, fnn.init(model, fnn.key(0))[0], np.ones(2, np.float32), fnn.mean)
+    figure: Any = ax.figure
+    figure.canvas.draw()
+    box = ax.get_legend().get_window_extent()
+    assert figure.bbox.x0 <= box.x0
+    assert box.x1 <= figure.bbox.x1
+
+
 @pytest.mark.parametrize("widths", [(2, 3, 1), (4, 5, 3), (3, 8, 2)])
 def test_no_text_of_the_graph_covers_another(widths: tuple[int, int, int]) -> None:
     a, b, c = widths
@@ -467,6 +598,9 @@ def test_attention_maps_have_a_head_each_on_one_scale() -> None:
         (lambda: plot.curves([]), ValueError, "curves: data is empty"),
         (lambda: plot.curves({}), ValueError, "empty mapping"),
         (lambda: plot.curves("loss"), TypeError, "curves: data is a str"),
+        (lambda: plot.curves([1.0, None]), TypeError, "data is a list that holds a NoneType, expected one value for each"),
+        (lambda: plot.curves(iter([1.0])), TypeError, "data is a list_iterator, expected .* a list of records"),
+        (lambda: plot.curves([np.nan, np.inf]), ValueError, "no value is finite"),
         (lambda: plot.curves(([0, 1], [1.0])), ValueError, "2 steps but 1 values"),
         (lambda: plot.curves(np.ones((2, 2))), ValueError, r"data has shape \(2, 2\)"),
         (lambda: plot.curves([1.0, 2.0, 3.0], validation=[1.0]), ValueError, r"validation=\(steps, values\)"),
@@ -475,22 +609,40 @@ def test_attention_maps_have_a_head_each_on_one_scale() -> None:
         (lambda: plot.learning_rates([1.0]), TypeError, "expected what find_learning_rate returns"),
         (lambda: plot.decision_boundary(len, np.ones((2, 3)), [0, 1]), ValueError, r"\(2, 3\), expected \[n, 2\]"),
         (lambda: plot.decision_boundary(len, np.ones((2, 2)), [0]), ValueError, r"labels has shape \(1,\)"),
-        (lambda: plot.decision_boundary(len, np.ones((2, 2)), [0, 0.5]), ValueError, "not class numbers"),
+        (lambda: plot.decision_boundary(len, np.ones((2, 2)), [0, 0.5]), ValueError, "labels has 0.5, expected class"),
         (lambda: plot.decision_boundary(lambda x: x[:3], Z[:, :2], [0] * 4), ValueError, "predict returned shape"),
         (lambda: plot.decision_boundary(lambda x: x[:, 0], Z[:, :2], [0, 1, 2, 9]), ValueError, "10 classes are too many"),
+        (lambda: plot.decision_boundary(NET, Z[:, :2], [0] * 4), TypeError, "predict is a Chain, expected .*fnn.predict"),
+        (lambda: plot.decision_boundary(lambda x: (x, None), Z[:, :2], [0] * 4), TypeError, "predict returned a tuple"),
+        (lambda: plot.decision_boundary(lambda x: x * np.nan, Z[:, :2], [0] * 4), ValueError, "predict .* not finite"),
+        (lambda: plot.decision_boundary(lambda x: -(x[:, 0] > 0).astype(int), Z[:, :2], [0] * 4), ValueError, "the class -1"),
+        (lambda: plot.decision_boundary(lambda x: np.full(len(x), 10**9), Z[:, :2], [0] * 4), ValueError, "too many"),
+        (lambda: plot.decision_boundary(len, Z[:, :2] * np.inf, [0] * 4), ValueError, "x has numbers that are not finite"),
+        (lambda: plot.decision_boundary(len, Z[:, :2], [0, np.nan, 0, 1]), ValueError, "labels has nan, expected class"),
+        (lambda: plot.decision_boundary(len, Z[:, :2], np.array(list("abab"))), TypeError, "np.unique.labels, return_inverse"),
+        (lambda: plot.decision_boundary(len, Z[:, :2], np.eye(4)), ValueError, r"labels.argmax\(1\)"),
+        (lambda: plot.decision_boundary(len, Z[:, :2], [0] * 4, resolution=9.5), TypeError, "resolution is 9.5, a float"),
+        (lambda: plot.surfaces(Z, Z, Z), TypeError, "heights is a ndarray, expected surfaces by name"),
+        (lambda: plot.surfaces(Z, Z, {"a": Z * np.nan}), ValueError, r"heights\['a'\] has no finite number"),
         (lambda: plot.surfaces(Z, Z, {"a": Z[:2]}), ValueError, r"heights\['a'\] has shape \(2, 4\)"),
         (lambda: plot.surfaces(Z, Z, {}), ValueError, "heights is empty"),
         (lambda: plot.activations(fnn.softmax), ValueError, "softmax is not elementwise"),
+        (lambda: plot.activations(NET[0]), TypeError, r"Dense\(2, 3\) is a Dense, expected a function"),
+        (lambda: plot.activations("relu"), TypeError, "'relu' is a str, expected a function"),
         (lambda: plot.activations([]), ValueError, "nothing to draw"),
         (lambda: plot.activations(fnn.relu, low=1, high=1), ValueError, "low < high"),
         (lambda: plot.histograms({"a": np.arange(3)}), TypeError, r"\['a'\] is i64\[3\]"),
         (lambda: plot.histograms(np.ones(2), (np.ones(2),)), ValueError, "unlike structure"),
         (lambda: plot.histograms([np.ones(2)] * 49), ValueError, "49 pictures are too many"),
+        (lambda: plot.histograms(np.ones(2), bins=2.5), TypeError, "bins is 2.5, a float"),
+        (lambda: plot.confusion_matrix([0, 1, 1]), ValueError, r"as fnn.metrics.ConfusionMatrix\(classes\)"),
         (lambda: plot.confusion_matrix(np.ones((2, 3))), ValueError, r"shape \(2, 3\)"),
         (lambda: plot.confusion_matrix([[1, -1], [0, 1]]), ValueError, "negative or not finite"),
         (lambda: plot.confusion_matrix(np.eye(2), names=["a"]), ValueError, "names has 1 names, expected 2"),
         (lambda: plot.confusion_matrix(np.eye(2), names="ab"), TypeError, "is the string 'ab'"),
         (lambda: plot.filters(np.ones((6, 2))), ValueError, r"6 rows, .*say shape="),
+        (lambda: plot.filters(np.ones((4, 2)), shape=2), TypeError, r"shape is 2, expected \(height, width\)"),
+        (lambda: plot.filters(np.ones((4, 2)), columns=0), ValueError, "columns is 0"),
         (lambda: plot.filters(np.ones((4, 300))), ValueError, "300 images are too many"),
         (lambda: plot.filters(np.ones(3)), ValueError, r"\[pixels, units\] or \[kh, kw, in, out\]"),
         (lambda: plot.filters(np.full((4, 1), np.nan)), ValueError, "not finite"),
@@ -535,17 +687,3 @@ def test_the_gallery_writes_what_is_asked_for(
     runpy.run_path(str(ROOT / "examples" / "gallery.py"))["main"]()
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["activations.png", "network.png"]
     assert "network.png: " in capsys.readouterr().out
-
-
-def test_records_of_fit_give_curves_of_training_and_validation() -> None:
-    model, opt = fnn.Dense(2, 1), fnn.Sgd(0.1)
-    step = fnn.train_step(fnn.supervised(model, fnn.mse), opt)
-    x, y = np.ones((8, 2), np.float32), np.zeros((8, 1), np.float32)
-    ts = fnn.start(model, opt, fnn.key(0))
-    records = list(fnn.fit(step, ts, (x, y), epochs=3, batch_size=4, validation=lambda ts: {"loss": 0.5}, progress=False))
-    ax = fnn.plot.curves(records, validation="loss")
-    train, validation = ax.lines
-    assert np.asarray(train.get_ydata()).tolist() == [record.loss for record in records]
-    assert np.asarray(validation.get_ydata()).tolist() == [0.5, 0.5, 0.5]
-    with pytest.raises(ValueError, match=r"has 'accuracy' .*; the first is or has \['epoch'"):
-        fnn.plot.curves(records, of="accuracy")

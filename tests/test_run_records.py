@@ -246,14 +246,66 @@ def test_damage_elsewhere_names_the_line_of_csv(content: bytes, message: str, tm
         read_csv_log(tmp_path / "log")
 
 
-def test_a_field_that_is_no_column_is_an_error(tmp_path: Path) -> None:
-    with CsvLog(tmp_path / "log") as log:
-        with pytest.raises(ValueError, match="the first record has no fields, and it gives the columns"):
+def test_a_new_field_is_a_new_column_and_the_records_before_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    with CsvLog(path) as log:
+        with pytest.raises(ValueError, match="the first record has no fields, and so there are no columns"):
             log.append({})
-        log.append({"a": 1})
-        with pytest.raises(ValueError, match=r"log has no column 'b', but \['a'\], which the first record gave; start a new"):
-            log.append({"a": 1, "b": 2})
-    assert read_csv_log(tmp_path / "log") == [{"a": 1}]
+        log.append({"a": 1, "text": 'x,"\n'})
+        log.append({"a": None, "text": ""})
+        path.chmod(0o600)
+        log.append({"b": 0.5, "a": 2})
+        log.append({"a": 3, "d": True, "c": {"x": math.nan}})
+        log.append({})
+    assert path.read_text().splitlines()[0] == "a,text,b,d,c.x"
+    records = read_csv_log(path)
+    assert records[0] == {"a": 1, "text": 'x,"\n', "b": None, "d": None, "c.x": None}
+    assert records[2] == {"a": 2, "text": None, "b": 0.5, "d": None, "c.x": None}
+    assert records[3]["d"] is True
+    assert [list(record.values()) for record in records if record["a"] is None] == [[None] * 5] * 2
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [each.name for each in tmp_path.iterdir()] == ["log"]
+    with CsvLog(path) as log:  # also of a log that is continued
+        log.append({"e": 9})
+    assert read_csv_log(path)[-1]["e"] == 9
+    assert len(read_csv_log(path)) == 6
+
+
+def test_rows_of_fit_with_a_validation_now_and_then_are_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, opt = fnn.Dense(2, 1), fnn.Sgd(0.1)
+    step = fnn.train_step(fnn.supervised(model, fnn.mse), opt)
+    x, y = np.ones((64, 2), np.float32), np.zeros((64, 1), np.float32)
+    start = fnn.start(model, opt, fnn.key(0))
+    monkeypatch.chdir(tmp_path)
+    options: Any = {"batch_size": 4, "epochs": 2, "log_every": 5, "progress": False}
+    with CsvLog("log") as log:
+        monkeypatch.chdir("/")
+        for record in fnn.fit(step, start, (x, y), validation=lambda ts: {"loss": ts.step / 2}, **options):
+            log.append(record.row())
+    rows = read_csv_log(tmp_path / "log")
+    assert [(row["step"], row["validation.loss"]) for row in rows] == [
+        (5, None), (10, None), (15, None), (16, 8.0), (20, None), (25, None), (30, None), (32, 16.0),
+    ]  # fmt: skip
+    assert [row["epoch_loss"] is None for row in rows] == [True, True, True, False] * 2
+
+
+def test_a_column_that_the_disk_has_no_room_for_loses_no_record(tmp_path: Path) -> None:
+    with CsvLog(tmp_path / "log") as log:
+        log.append({"n": 0, "text": "x" * 1000})
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (500, hard))
+        try:
+            with pytest.raises(
+                OSError, match=r"CsvLog\.append: File too large \(nothing was written, and what was there before"
+            ):
+                log.append({"new": 1})
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert [record["n"] for record in read_csv_log(tmp_path / "log")] == [0]
+        log.append({"new": 1})
+    assert [record["new"] for record in read_csv_log(tmp_path / "log")] == [None, 1]
+    with pytest.raises(ValueError, match="was closed"):
+        log.append({"newer": 1})
 
 
 @both
@@ -314,11 +366,12 @@ def test_a_full_disk_is_a_clear_error_and_loses_no_record(log_class: Any, read: 
 
 
 LOG_IN_A_LOOP = """
-import sys, fnn
+import os, sys, fnn
 with getattr(fnn.io, sys.argv[1])(sys.argv[2]) as log:
     n = 0
     while True:
-        log.append({"n": n, "text": "x" * 3000})
+        extra = {f"{os.getpid()} {n // 20}": 1} if n % 20 == 0 else {}
+        log.append({"n": n, "text": "x" * 3000, **extra})
         print("written", flush=True)
         n += 1
 """

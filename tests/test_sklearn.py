@@ -23,7 +23,12 @@ x, y = load_iris(return_X_y=True)
 xs = StandardScaler().fit_transform(x)
 
 
-ESTIMATORS = [Classifier((16,), epochs=30, random_state=0), Regressor((16,), epochs=30, random_state=0)]
+ESTIMATORS = [
+    Classifier((16,), epochs=30, random_state=0),
+    Regressor((16,), epochs=30, random_state=0),
+    Classifier(16, epochs=30, early_stopping=True, random_state=0),
+    Regressor(16, epochs=30, early_stopping=True, random_state=0),
+]
 
 
 @parametrize_with_checks(ESTIMATORS)  # type: ignore[untyped-decorator]  # scikit-learn has no types
@@ -108,6 +113,98 @@ def test_regression_comes_back_in_its_units_and_shape() -> None:
     flat = Regressor((32,), epochs=20, random_state=0).fit(x, target[:, 0])
     assert flat.predict(x).shape == (200,)
     assert flat.score(x, target[:, 0]) > 0.95
+
+
+def test_a_row_is_predicted_alike_alone_and_among_others() -> None:
+    net = Classifier(model=wide, epochs=5, random_state=0).fit(xs, y)
+    alone = np.concatenate([net.predict_proba(row[np.newaxis]) for row in xs])
+    np.testing.assert_allclose(alone, net.predict_proba(xs), rtol=1e-13)
+
+
+def test_one_hidden_layer_is_a_number_and_inputs_may_be_of_any_kind() -> None:
+    net = Classifier(5, epochs=1, random_state=0).fit(xs, y)
+    assert repr(net.model_) == "Dense(4, 5) >> relu >> Dense(5, 3)"
+    whole = (10 * xs).astype(np.int64)
+    np.testing.assert_array_equal(
+        Classifier(5, epochs=1, random_state=0).fit(whole.tolist(), y).predict_proba(whole),
+        Classifier([5], epochs=1, random_state=0).fit(whole.astype(np.float32), y).predict_proba(whole),
+    )
+
+
+@pytest.mark.parametrize(("rows", "batch_size", "steps"), [(33, 32, 1), (65, 32, 2), (64, 32, 2), (34, 32, 2), (20, 32, 1)])
+def test_a_last_batch_of_one_row_is_left_out(rows: int, batch_size: int, steps: int) -> None:
+    seen: list[int] = []
+
+    def counting(inputs: int, outputs: int) -> Any:
+        def count(x: Any) -> Any:
+            seen.append(len(x))
+            return x
+
+        return fnn.BatchNorm(inputs) >> count >> fnn.Dense(inputs, outputs)
+
+    Classifier(model=counting, epochs=1, batch_size=batch_size).fit(xs[:rows], np.arange(rows) % 2)
+    assert len(seen[1:]) == steps  # the first is a look at the shape of the output
+    assert min(seen[1:]) > 1
+    assert Classifier(epochs=1, batch_size=1).fit(xs[:3], [0, 1, 0]).n_iter_ == 1
+    assert Regressor(epochs=1).fit(xs[:1], y[:1]).n_iter_ == 1
+
+
+def test_early_stopping_keeps_the_best_epoch_on_rows_that_it_holds_back() -> None:
+    rng = np.random.default_rng(0)
+    noisy = np.where(rng.random(len(y)) < 0.3, rng.integers(3, size=len(y)), y)  # so that there is something to overfit
+    options: Any = {"hidden": (64,), "validation_fraction": 0.3, "n_iter_no_change": 4, "random_state": 0}
+    net = Classifier(**options, epochs=200, early_stopping=True).fit(xs, noisy)
+    best = int(np.argmax(net.validation_scores_))
+    assert net.n_iter_ == len(net.loss_curve_) == len(net.validation_scores_) == best + 1 + 4
+    assert net.best_validation_score_ == net.validation_scores_[best]
+    assert all(float(score * 45).is_integer() for score in net.validation_scores_)
+    until = Classifier(**options, epochs=best + 1, early_stopping=True).fit(xs, noisy)
+    assert fnn.tree.equal(until.params_, net.params_)
+    assert not hasattr(Classifier(epochs=1).fit(xs, y), "validation_scores_")
+
+    found = Regressor(32, epochs=300, early_stopping=True, random_state=0).fit(xs, xs[:, :2] ** 2)
+    assert found.n_iter_ < 300
+    assert 0.9 < found.best_validation_score_ <= 1
+    assert found.score(xs, xs[:, :2] ** 2) > 0.9
+
+
+def test_early_stopping_holds_back_rows_of_every_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[Any] = []
+
+    def evaluate(model: Any, ts: Any, rows: Any, score: Any) -> float:
+        held.append(rows[1])
+        return 0.5
+
+    monkeypatch.setattr(fnn, "evaluate", evaluate)
+    for seed in range(5):
+        rare = np.arange(100) % 10 == 3
+        Classifier(epochs=1, early_stopping=True, random_state=seed).fit(xs[:100], rare)
+    assert [(len(labels), labels.sum()) for labels in held] == [(10, 1)] * 5
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"epochs": 0}, ValueError, "Classifier: epochs is 0, expected at least 1"),
+        ({"epochs": 2.5}, TypeError, "Classifier: epochs is 2.5, a float"),
+        ({"batch_size": 0}, ValueError, "Classifier: batch_size is 0"),
+        ({"n_iter_no_change": 0}, ValueError, "Classifier: n_iter_no_change is 0"),
+        ({"hidden": (8, 0)}, ValueError, "Classifier: a size in hidden is 0"),
+        ({"hidden": "8"}, TypeError, "Classifier: a size in hidden is '8', a str"),
+        ({"activation": "relu"}, TypeError, "Classifier: activation is 'relu', expected a function, as fnn.relu"),
+        ({"model": fnn.Dense(4, 3)}, TypeError, r"model is Dense\(4, 3\), expected a function .*lambda n_in, n_out"),
+        (
+            {"model": lambda n_in, n_out: fnn.Dense(n_in, 5)},
+            ValueError,
+            r"the model gives \[1, 5\] for one row, expected \[1, 3\]",
+        ),
+        ({"early_stopping": True, "validation_fraction": 0.0}, ValueError, "leaves 150 rows to train on of n_samples = 150"),
+        ({"early_stopping": True, "validation_fraction": 2}, ValueError, "Classifier: validation_fraction is 2"),
+    ],
+)
+def test_a_parameter_that_does_not_fit_is_named(options: dict[str, Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        Classifier(**options).fit(xs, y)
 
 
 def test_errors() -> None:

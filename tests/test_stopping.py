@@ -58,7 +58,7 @@ def test_early_stopping_waits_just_as_long_and_restores_the_best() -> None:
 
 @given(values, st.integers(1, 4), st.booleans())
 def test_keep_best_is_sorting(found: list[float], k: int, maximize: bool) -> None:
-    kept = fnn.KeepBest[int](k, maximize=maximize)
+    kept = fnn.KeepBest(k, -1, maximize=maximize)
     for i, value in enumerate(found):
         kept = kept.update(value, i)
     pairs = [(value, i) for i, value in enumerate(found) if not isnan(value)]
@@ -92,10 +92,23 @@ def test_stop_on_nan_says_where() -> None:
         (lambda: loose.EarlyStopping(0, ts), ValueError, "EarlyStopping: patience is 0"),
         (lambda: loose.EarlyStopping(1, ts, min_delta=-1), ValueError, "EarlyStopping: min_delta is -1"),
         (lambda: loose.EarlyStopping(1, ts).update("low", ts), TypeError, "EarlyStopping.update: the value is 'low'"),
-        (lambda: loose.KeepBest(0), ValueError, "KeepBest: k is 0"),
-        (lambda: loose.KeepBest(1).update(None, ts), TypeError, "KeepBest.update: the value is None"),
+        (lambda: loose.KeepBest(0, ts), ValueError, "KeepBest: k is 0"),
+        (lambda: loose.KeepBest(1, ts).update(None, ts), TypeError, "KeepBest.update: the value is None"),
     ],
 )
 def test_errors(call: Any, error: Any, message: str) -> None:
     with pytest.raises(error, match=message):
         call()
+
+
+def test_the_k_best_are_always_as_many_arrays() -> None:
+    kept = start = fnn.KeepBest(3, ts)
+    assert kept.entries == kept.states == ()
+    assert [state is ts for _, state in kept.places] == [True] * 3
+    for value in (1.0, nan, 0.5, inf, 2.0):
+        kept = kept.update(value, fnn.start(model, opt, fnn.key(1)))
+        assert len(fnn.tree.leaves(kept)) == len(fnn.tree.leaves(start)) == 3 * len(fnn.tree.leaves(ts))
+    assert [value for value, _ in kept.entries] == [0.5, 1.0, 2.0]
+    again = pickle.loads(pickle.dumps(kept))
+    assert again == kept
+    assert again.update(0.1, ts).entries[0] == (0.1, ts)

@@ -15,7 +15,7 @@ from tests.laws.registry import LAYERS
 
 
 def quiet(model: Any, shape: Any, **options: Any) -> fnn.Summary:
-    return fnn.summary(model, shape, printer=lambda text: None, **options)
+    return fnn.summary(model, shape, printer=None, **options)
 
 
 @pytest.mark.parametrize("case", LAYERS, ids=lambda case: case.name)
@@ -137,6 +137,7 @@ def test_layers_of_ones_own_are_in_the_table_with_what_is_their_own() -> None:
         ),
         (fnn.Dense(3, 8), (-1, 3), ValueError, r"input_shape is \(-1, 3\)"),
         (fnn.Dense(3, 8), 3, TypeError, "input_shape is 3, expected a tuple"),
+        (fnn.Dense(3, 8), (None, 3), TypeError, r"input_shape is \(None, 3\), expected a tuple of ints, batch first"),
         (fnn.Dense(3, 8), (), TypeError, r"input_shape is \(\), expected a tuple"),
         (fnn.relu, (2, 3), TypeError, "summary: relu is not a layer"),
     ],
@@ -150,6 +151,9 @@ def test_it_prints_the_table_and_returns_it(capsys: pytest.CaptureFixture[str]) 
     table = fnn.summary(fnn.Dense(2, 1), (1, 2))
     assert capsys.readouterr().out == f"{table}\n"
     assert "total" in str(table)
+    assert repr(table) == "Summary(1 layers, 3 parameters, 2 multiply-adds)"
+    assert fnn.summary(fnn.Dense(2, 1), (1, 2), printer=None) == table
+    assert capsys.readouterr().out == ""
 
 
 # The abstract arrays underneath

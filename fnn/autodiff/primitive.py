@@ -7,7 +7,7 @@ arguments it is the plain function and nothing else.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -47,6 +47,21 @@ def elementary(function: Callable[..., Value], *rules: Callable[..., Value]) -> 
 
 
 _SEQUENCES = frozenset([list, tuple])
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def checked_form_of(op: Callable[..., Any]) -> Callable[[F], F]:
+    """Decorates a function that checks its arguments and then runs `op`: gives it the `vjp` of op.
+
+    `vjp(x, ...)` is (y, pull), without checks, tape or tracers, and `pull(g)` the cotangent of x: what a planned step runs on
+    arguments like those that were checked before.
+    """
+
+    def decorate(f: F) -> F:
+        f.vjp = op.vjp  # type: ignore[attr-defined]  # a function's attributes have no types
+        return f
+
+    return decorate
 
 
 def _unary(function: Callable[..., Value], rule: Callable[..., Value]) -> Callable[..., Value]:
@@ -60,6 +75,11 @@ def _unary(function: Callable[..., Value], rule: Callable[..., Value]) -> Callab
         y = op(v) if v.__class__ is Tracer else function(v)
         return x.tape.record(y, x.index, rule, (y, v))
 
+    def vjp(x: Value) -> tuple[Value, Callable[[Value], Value]]:
+        y = function(x)
+        return y, lambda g: rule(g, y, x)
+
+    op.vjp = vjp  # type: ignore[attr-defined]  # see checked_form_of
     return op
 
 
@@ -191,7 +211,13 @@ def fused(
             traced = tape.record(made[0], tuple(parents), pull_wanted, saved)
             return (traced, made[1]) if has_aux else traced
 
-        op.kernel = kernel  # type: ignore[attr-defined]  # for tests and for the planned step, which share the kernels
+        def vjp(*args: Value, **options: Any) -> tuple[Value, Callable[[Value], Value]]:
+            y, pull = kernel(*args, **options)
+            return y, lambda g: pull(g, only_first)[0]
+
+        only_first = [k == 0 for k in range(n)]
+        op.vjp = vjp  # type: ignore[attr-defined]  # see checked_form_of
+        op.kernel = kernel  # type: ignore[attr-defined]  # for tests and for layers that have a vjp, which share the kernels
         op.reference = reference  # type: ignore[attr-defined]  # as above
         return op
 

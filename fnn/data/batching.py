@@ -43,6 +43,10 @@ class Batches(Generic[B]):
     def __len__(self) -> int:
         return self._count - self._start
 
+    def skip(self, n: int, /) -> Batches[B]:
+        """Those without the first n, which are not read: for a run that has done them."""
+        return Batches(self._reader, self._size, self._last, self._start + n, self._arguments)
+
     def __iter__(self) -> Iterator[B]:
         if not len(self):
             return

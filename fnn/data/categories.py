@@ -15,6 +15,8 @@ Strings: TypeAlias = Sequence[str] | np.ndarray[Any, np.dtype[np.str_]]
 Integers: TypeAlias = Sequence[int] | Ints
 Unseen: TypeAlias = Literal["error", "zeros"]
 
+_MOST_TOLD = 20
+
 
 @dataclass(frozen=True)
 class OneHot(Generic[C]):
@@ -36,12 +38,22 @@ class OneHot(Generic[C]):
     unseen: Unseen = "error"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "categories", tuple(self.categories))
+        # those of an array become strings and ints of Python: a NumPy scalar would be a leaf of a tree
+        plain = tuple([each.item() if isinstance(each, np.generic) else each for each in self.categories])
+        object.__setattr__(self, "categories", plain)
         _check_kind("OneHot", self.categories)
         if not self.categories or len(set(self.categories)) != len(self.categories):
-            raise ValueError(f"OneHot: the categories are {self.categories}, expected at least one, and each once")
+            raise ValueError(f"OneHot: the categories are ({listed(self.categories)}), expected at least one, and each once")
         if self.unseen not in ("error", "zeros"):
             raise ValueError(f"OneHot: unseen is {self.unseen!r}, expected 'error' or 'zeros'")
+
+    @classmethod
+    def init(cls) -> OneHot[str]:
+        """One that knows only the string "": what `fnn.load` needs to load a fitted one, of as many strings as it has.
+
+        For integers: `OneHot((0,))`.
+        """
+        return OneHot(("",))
 
     @overload
     @classmethod
@@ -70,8 +82,8 @@ class OneHot(Generic[C]):
         if self.unseen == "error" and codes.size and codes.min() < 0:
             new = found[int(np.argmin(codes))]
             raise ValueError(
-                f"OneHot: {new!r} is none of the {len(places)} categories {_short(self.categories)}; with unseen='zeros' an "
-                "unknown one becomes zeros"
+                f"OneHot: {shown(new)} is none of the {len(places)} categories ({listed(self.categories)}); with "
+                "unseen='zeros' an unknown one becomes zeros"
             )
         return read_only(codes if inverse is None else codes[inverse])  # type: ignore[no-any-return]  # a Value is untyped
 
@@ -87,9 +99,15 @@ class OneHot(Generic[C]):
         return [self.categories[i] for i in np.argmax(y, axis=1).tolist()]
 
 
-def _short(categories: tuple[object, ...]) -> str:
-    shown = ", ".join(map(repr, categories[:5]))
-    return f"({shown})" if len(categories) <= 5 else f"({shown}, ...)"
+def shown(value: object) -> str:
+    """How it is written in a message, which a long text would fill."""
+    written = repr(value)
+    return written if len(written) < 80 else f"{written[:60]}..."
+
+
+def listed(values: Sequence[object]) -> str:
+    """The first of them, for a message."""
+    return ", ".join([*map(shown, values[:_MOST_TOLD]), *(["..."] if len(values) > _MOST_TOLD else [])])
 
 
 def _unique(name: str, values: Any) -> tuple[list[Any], Int1 | None]:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import csv
+import codecs
 import os
 from array import array
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from math import isnan
-from typing import Any, Generic, Literal, TypeAlias, TypeVar, overload
+from typing import Any, Generic, Literal, NamedTuple, TypeAlias, TypeVar, overload
 
 import numpy as np
 
 from fnn.arrays import Array1, Array2, Int1, Int2, Value, read_only
+from fnn.data.categories import OneHot, listed, shown
+from fnn.data.csv_lines import read_lines
 from fnn.tree import Record
 
 Y = TypeVar("Y", "Array1", "Int1", None)
 Path: TypeAlias = "str | os.PathLike[str]"
+Float: TypeAlias = "type[np.float32] | type[np.float64]"
+Known: TypeAlias = "Mapping[str, Sequence[str] | OneHot[str]]"
 Missing: TypeAlias = Literal["error", "nan", "drop"]
 
 
@@ -25,10 +29,11 @@ Missing: TypeAlias = Literal["error", "nan", "drop"]
 class Table(Record, Generic[Y]):
     """The columns of a CSV file, as `read_csv` gives them. A tree: `fnn.batches`, `fnn.data.split` and the like give Tables.
 
-    numbers: float32 [rows, names], the numeric columns, and their `names`.
-    codes: int32 [rows, categorical], for each categorical column the place of the category in `categories`, which are
-        sorted; `categorical` are the names of these columns.
-    y: the target, float32 [rows]; or the label, int64 [rows], the place of the class in `classes`; or None.
+    numbers: floating [rows, names], the numeric columns, and their `names`.
+    codes: int32 [rows, categorical], for each categorical column the place of the category in `categories`;
+        `categorical` are the names of these columns.
+    y: the target, floating [rows]; or the label, int64 [rows], the place of the class in `classes`; or None. `y_name` is the
+        name of its column.
     """
 
     numbers: Array2
@@ -38,13 +43,18 @@ class Table(Record, Generic[Y]):
     categorical: tuple[str, ...]
     categories: tuple[tuple[str, ...], ...]
     classes: tuple[str, ...]
+    y_name: str | None = None
 
     def features(self) -> Array2:
-        """float32 [rows, features]: the numeric columns, and behind them each categorical column as a one-hot block."""
+        """[rows, features]: the numeric columns, and behind them each categorical column as a one-hot block."""
         blocks: list[Array2] = [
             (self.codes[:, i : i + 1] == np.arange(len(known))).astype(np.float32) for i, known in enumerate(self.categories)
         ]
         return read_only(np.concatenate([self.numbers, *blocks], axis=1))  # type: ignore[no-any-return]  # a Value is untyped
+
+    def without_y(self) -> Table[None]:
+        """The columns to predict from alone: `read_csv(path, like=table.without_y())` reads a file that has no others."""
+        return Table(self.numbers, self.codes, None, self.names, self.categorical, self.categories, ())
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -57,6 +67,8 @@ def read_csv(
     target: str,
     columns: Sequence[str] | None = None,
     categorical: Collection[str] = (),
+    categories: Known | None = None,
+    dtype: Float = np.float32,
     header: bool | Sequence[str] = True,
     delimiter: str = ",",
     missing: Missing = "error",
@@ -70,6 +82,8 @@ def read_csv(
     label: str,
     columns: Sequence[str] | None = None,
     categorical: Collection[str] = (),
+    categories: Known | None = None,
+    dtype: Float = np.float32,
     header: bool | Sequence[str] = True,
     delimiter: str = ",",
     missing: Missing = "error",
@@ -82,12 +96,25 @@ def read_csv(
     *,
     columns: Sequence[str] | None = None,
     categorical: Collection[str] = (),
+    categories: Known | None = None,
+    dtype: Float = np.float32,
     header: bool | Sequence[str] = True,
     delimiter: str = ",",
     missing: Missing = "error",
     missing_words: Collection[str] = ("",),
     encoding: str = "utf-8",
 ) -> Table[None]: ...
+@overload
+def read_csv(
+    path: Path,
+    *,
+    like: Table[Y],
+    header: bool | Sequence[str] = True,
+    delimiter: str = ",",
+    missing: Missing = "error",
+    missing_words: Collection[str] = ("",),
+    encoding: str = "utf-8",
+) -> Table[Y]: ...
 def read_csv(
     path: Path,
     *,
@@ -95,6 +122,9 @@ def read_csv(
     label: str | None = None,
     columns: Sequence[str] | None = None,
     categorical: Collection[str] = (),
+    categories: Known | None = None,
+    dtype: Float | None = None,
+    like: Table[Any] | None = None,
     header: bool | Sequence[str] = True,
     delimiter: str = ",",
     missing: Missing = "error",
@@ -105,7 +135,12 @@ def read_csv(
 
     target, label: the column to predict, a number (`target`) or a class (`label`); it is none of the features.
     columns: the names of the columns to read, in this order; all of them unless told otherwise.
-    categorical: those of them that are categories; all others are numbers.
+    categorical: those of them that are categories; all others are numbers. The categories are those in the file, sorted.
+    categories: for a categorical column, or the label, the categories that there are, in this order; another one is an error.
+        Or a OneHot: with unseen="zeros" another category has the code -1, and zeros for features.
+    dtype: of the numbers, np.float32 or np.float64.
+    like: a table of another file, to read this one in the same way: its columns, their order, dtype and categories. For a
+        file without the column to predict, `like=table.without_y()`.
     header: True where the first line has the names; False names them "0", "1", ...; or the names, for a file without.
     missing: what becomes of a row where a field is one of `missing_words`, or a number NaN: "error"; "nan" keeps it, as NaN
         or as the category ""; "drop" leaves the row out. Blanks around a field don't count, quotes are those of
@@ -113,37 +148,38 @@ def read_csv(
 
     The file is read line by line: it takes memory for the result, and little else.
 
-    Raises ValueError, with file, line and column, for a field that is no finite number, a missing one, or a line with more
-    or fewer fields than there are names; for names that are not in the header; for a file without a line.
+    Raises ValueError, with file, line and column, for a field that is no finite number, a missing one, a whole number that
+    the dtype would round, or a category that is not among those given; for a line with more or fewer fields than there are
+    names, or bytes that are not in the encoding; for names that are not in the header; for a file without a line.
 
     >>> import tempfile
     >>> with tempfile.NamedTemporaryFile("w+", suffix=".csv") as file:
     ...     print("size,town,price", "70,Rome,200", "55,Oslo,310", sep="\\n", file=file, flush=True)
     ...     table = read_csv(file.name, categorical=["town"], target="price")
+    ...     again = read_csv(file.name, categories={"town": ("Rome", "Bari", "Oslo")}, target="price")
     >>> table.names, table.numbers, table.y, table.categories
     (('size',), array([[70.], [55.]], dtype=float32), array([200., 310.], dtype=float32), (('Oslo', 'Rome'),))
     >>> table.features()
     array([[70.,  0.,  1.],
            [55.,  1.,  0.]], dtype=float32)
+    >>> again.features()
+    array([[70.,  1.,  0.,  0.],
+           [55.,  0.,  0.,  1.]], dtype=float32)
     """
-    if missing not in ("error", "nan", "drop"):
-        raise ValueError(f"read_csv: missing is {missing!r}, expected 'error', 'nan' or 'drop'")
-    if target is not None and label is not None:
-        raise ValueError(f"read_csv: got target={target!r} and label={label!r}, expected one of the two")
-    for what, given in (
-        ("columns", columns),
-        ("categorical", categorical),
-        ("missing_words", missing_words),
-        ("header", header),
-    ):
-        if isinstance(given, str):
-            raise TypeError(f"read_csv: {what} is the string {given!r}, expected a sequence of strings: write [{given!r}]")
-    if not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter in '"\r\n':
-        raise ValueError(f"read_csv: delimiter is {delimiter!r}, expected one character, as ',' or '\\t'")
-    with open(path, encoding="utf-8-sig" if encoding == "utf-8" else encoding, newline="") as file:
+    _check(missing=missing, delimiter=delimiter, dtype=dtype)
+    _check_strings(columns=columns, categorical=categorical, missing_words=missing_words, header=header)
+    if like is None:
+        wanted = _Wanted(target, label, columns, categorical, _codings(categories or {}), dtype or np.float32)
+    elif any([target, label, columns, categorical, categories, dtype]):
+        raise ValueError("read_csv: like says what is read; expected no target, label, columns, categorical, categories, dtype")
+    elif not isinstance(like, Table):
+        raise TypeError(f"read_csv: like is {shown(like)}, expected a Table, as read_csv gives")
+    else:
+        wanted = _Wanted.like(like)
+    with open(path, encoding="utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding, newline="") as file:
         name = os.fspath(path)
-        lines = _lines(name, file, delimiter)
-        first = next(lines, None)
+        lines = read_lines(name, file, delimiter)
+        first = next((line for line in lines if header is not True or "".join(line[1]).strip()), None)
         if first is None:
             raise ValueError(f"read_csv: {name} is empty, expected a line at least")
         if header is True:
@@ -151,81 +187,135 @@ def read_csv(
         else:
             names = [str(i) for i in range(len(first[1]))] if header is False else list(header)
             lines = chain([first], lines)
-        reading = _Columns(name, names, missing, missing_words)
-        reading.choose(columns, categorical, target, label)
+        reading = _Columns(name, names, missing, missing_words, wanted)
         for number, fields in lines:
             reading.add(number, fields)
     return reading.table()
 
 
-_Line: TypeAlias = tuple[int, list[str]]
+def _check(missing: object, delimiter: object, dtype: object) -> None:
+    if missing not in ("error", "nan", "drop"):
+        raise ValueError(f"read_csv: missing is {missing!r}, expected 'error', 'nan' or 'drop'")
+    if not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter in '"\r\n':
+        raise ValueError(f"read_csv: delimiter is {delimiter!r}, expected one character, as ',' or '\\t'")
+    if dtype not in (None, np.float32, np.float64):
+        raise TypeError(f"read_csv: dtype is {dtype!r}, expected np.float32 or np.float64")
 
 
-def _lines(path: str, file: Iterable[str], delimiter: str) -> Iterator[_Line]:
-    """(number, fields) of every line that has a field; the number is that of the line in which a record begins."""
-    reader = csv.reader(file, delimiter=delimiter, skipinitialspace=True, strict=True)
-    number = 1
-    try:
-        for fields in reader:
-            if fields:
-                yield number, fields
-            number = reader.line_num + 1
-    except csv.Error as error:
-        raise ValueError(f"read_csv: {path}, line {number}: {error}") from error
-    except UnicodeDecodeError as error:
-        raise ValueError(f"read_csv: {path}, after line {reader.line_num}: {error}; name the file's encoding") from error
+def _check_strings(**options: object) -> None:
+    for name, given in options.items():
+        if isinstance(given, str):
+            raise TypeError(f"read_csv: {name} is the string {given!r}, expected a sequence of strings: write [{given!r}]")
+
+
+# The categories of a column that are known, and whether others are let through.
+_Coding: TypeAlias = tuple[tuple[str, ...], bool]
+
+
+class _Wanted(NamedTuple):
+    """What is to be read."""
+
+    target: str | None
+    label: str | None
+    columns: Sequence[str] | None
+    categorical: Collection[str]
+    codings: Mapping[str, _Coding]
+    dtype: Float
+    alike: bool = False
+
+    @classmethod
+    def like(cls, table: Table[Any]) -> _Wanted:
+        """What the table is."""
+        codings = {name: (known, False) for name, known in zip(table.categorical, table.categories, strict=True)}
+        columns: tuple[str, ...] = (*table.names, *table.categorical)
+        dtype: Float = np.float64 if table.numbers.dtype == np.float64 else np.float32
+        if table.y is None:
+            return cls(None, None, columns, (), codings, dtype, alike=True)
+        if table.y_name is None:
+            raise ValueError("read_csv: like has a y, but its y_name, the column of y, is None")
+        if table.y.dtype.kind == "f":
+            return cls(table.y_name, None, columns, (), codings, dtype, alike=True)
+        codings[table.y_name] = table.classes, False
+        return cls(None, table.y_name, columns, (), codings, dtype, alike=True)
+
+
+def _codings(categories: Known) -> dict[str, _Coding]:
+    """Categories as they were given, checked."""
+    checked: dict[str, _Coding] = {}
+    for name, given in categories.items():
+        known = given.categories if isinstance(given, OneHot) else given
+        if isinstance(known, str) or not all([isinstance(text, str) for text in known]):
+            raise TypeError(f"read_csv: categories[{name!r}] is {known!r}, expected strings, as ('red', 'blue')")
+        if len(set(known)) != len(known):
+            raise ValueError(f"read_csv: categories[{name!r}] is {known!r}, expected each category once")
+        checked[name] = tuple(map(str, known)), isinstance(given, OneHot) and given.unseen == "zeros"
+    return checked
 
 
 class _Categories:
-    """A categorical column while it is read: the places of its categories, in the order in which they turned up."""
+    """A categorical column while it is read: the places of its categories, given or in the order in which they turn up."""
 
-    def __init__(self) -> None:
-        self.places: dict[str, int] = {}
+    def __init__(self, coding: _Coding | None) -> None:
+        self.known, self.others = ((), True) if coding is None else coding
+        self.given = coding is not None
+        self.places = {text: i for i, text in enumerate(self.known)}
         self.codes = array("i")
 
-    def add(self, text: str) -> None:
-        self.codes.append(self.places.setdefault(text, len(self.places)))
+    def add(self, text: str) -> bool:
+        """Whether it may stand there."""
+        place = self.places.get(text, -1) if self.given else self.places.setdefault(text, len(self.places))
+        self.codes.append(place)
+        return place >= 0 or self.others
 
     def sorted(self) -> tuple[tuple[str, ...], Value]:
-        """The categories, sorted, and the place of each row's among them."""
+        """The categories, as they were given or sorted, and the place of each row's among them."""
+        codes = np.frombuffer(self.codes, np.int32)
+        if self.given:
+            return self.known, codes
         known = sorted(self.places)
         rank = np.empty(len(known), np.int32)
         rank[[self.places[text] for text in known]] = np.arange(len(known), dtype=np.int32)
-        return tuple(known), rank[np.frombuffer(self.codes, np.int32)]
-
-
-_LARGEST = float(np.finfo(np.float32).max)
+        return tuple(known), rank[codes]
 
 
 class _Columns:
     """Which fields of a line are read, and as what; and what was read so far."""
 
-    def __init__(self, path: str, names: list[str], missing: Missing, missing_words: Collection[str]) -> None:
+    def __init__(self, path: str, names: list[str], missing: Missing, missing_words: Collection[str], wanted: _Wanted) -> None:
         self.path = path
         self.all = names
         self.missing = missing
         self.missing_words = frozenset([word.strip() for word in missing_words])
         self.rows = 0
-        self.target: int | None = None
-        self.label: int | None = None
-        self.numeric: list[int] = []
-        self.categorical: list[int] = []
+        # what is wrong, more often than not, where there is no such column or number
+        others = [letter for letter in ",;\t|" if len(names) == 1 and letter in names[0]]
+        self.advice = f"; its only column is {shown(names[0])}: is it delimiter={others[0]!r}?" if others else ""
+        self._choose(wanted)
+        self.dtype = wanted.dtype
+        self.largest = float(np.finfo(wanted.dtype).max)
+        self.exact = 2.0 ** (np.finfo(wanted.dtype).nmant + 1)  # below it the dtype has all whole numbers
+        self.numbers = array("f" if wanted.dtype is np.float32 else "d")
 
-    def choose(
-        self, columns: Sequence[str] | None, categorical: Collection[str], target: str | None, label: str | None
-    ) -> None:
+    def _choose(self, wanted: _Wanted) -> None:
         """Set which columns are read."""
-        repeated = sorted({name for name in self.all if self.all.count(name) > 1})
-        if repeated:
-            raise ValueError(f"read_csv: {self.path} has several columns named {repeated[0]!r}; give header=[...] other names")
-        self.target = None if target is None else self._place("target", target)
-        self.label = None if label is None else self._place("label", label)
-        categories = {self._place("categorical", name) for name in categorical} - {self.label}
+        target, label, columns = wanted.target, wanted.label, wanted.columns
+        if target is not None and label is not None:
+            raise ValueError(f"read_csv: got target={target!r} and label={label!r}, expected one of the two")
+        y_of_like = "y of like; write like=table.without_y() where there is none" if wanted.alike else None
+        self.target = None if target is None else self._place(y_of_like or "target", target)
+        self.label = None if label is None else self._place(y_of_like or "label", label)
+        categories = {self._place("categorical", name) for name in wanted.categorical}
+        categories |= {self._place("categories", name) for name in wanted.codings}
         if self.target in categories:
             raise ValueError(f"read_csv: target is {target!r}, which is categorical; write label={target!r}")
+        if columns is None and "" in self.all:
+            raise ValueError(
+                f"read_csv: {self.path}: column {self.all.index('') + 1} has no name, as that of row numbers; name those to "
+                "read in columns"
+            )
         chosen = [self._place("columns", name) for name in (self.all if columns is None else columns)]
         chosen = [i for i in dict.fromkeys(chosen) if i not in (self.target, self.label)]
-        unread = sorted(categories - set(chosen))
+        unread = sorted(categories - {*chosen, self.label})
         if unread:
             raise ValueError(f"read_csv: {self.all[unread[0]]!r} is categorical, but not among columns: {columns}")
         self.categorical = [i for i in chosen if i in categories]
@@ -233,24 +323,34 @@ class _Columns:
         # the target is read as one more number, the label as one more category
         self.number_fields = [*self.numeric, *([] if self.target is None else [self.target])]
         self.category_fields = [*self.categorical, *([] if self.label is None else [self.label])]
-        self.numbers = array("f")
-        self.categories = [_Categories() for _ in self.category_fields]
+        self.categories = [_Categories(wanted.codings.get(self.all[i])) for i in self.category_fields]
 
     def _place(self, what: str, name: str) -> int:
+        if self.all.count(name) > 1:
+            raise ValueError(
+                f"read_csv: {self.path} has several columns named {name!r}; name those to read in columns, without it, or "
+                "rename it in the file"
+            )
         if name not in self.all:
-            raise ValueError(f"read_csv: {self.path} has no column {name!r} (in {what}); it has {self.all}")
+            data = "; if its first line has data, write header=False, or header=[...] with the names"
+            advice = self.advice or (data if any([other[:1].isdigit() for other in self.all]) else "")
+            raise ValueError(f"read_csv: {self.path} has no column {name!r} (in {what}); it has {listed(self.all)}{advice}")
         return self.all.index(name)
 
     def add(self, line: int, fields: list[str]) -> None:
         """Read one line."""
         if len(fields) != len(self.all):
-            raise ValueError(f"read_csv: {self.path}, line {line}: {len(fields)} fields, expected {len(self.all)}: {self.all}")
+            if len(fields) == 1 and not fields[0].strip():
+                return
+            raise ValueError(
+                f"read_csv: {self.path}, line {line}: {len(fields)} fields, expected {len(self.all)}: [{listed(self.all)}]"
+            )
         try:
             numbers = [float(fields[i]) for i in self.number_fields]
         except ValueError:
             numbers = []
         texts = [fields[i].strip() for i in self.category_fields]
-        plain = len(numbers) == len(self.number_fields) and all([-_LARGEST <= number <= _LARGEST for number in numbers])
+        plain = len(numbers) == len(self.number_fields) and all([-self.exact < number < self.exact for number in numbers])
         if not plain or self.missing_words.intersection(texts) or "_" in "".join([fields[i] for i in self.number_fields]):
             numbers = [self._number(line, i, fields[i].strip()) for i in self.number_fields]
             absent = [i for i, number in zip(self.number_fields, numbers, strict=True) if isnan(number)]
@@ -258,12 +358,16 @@ class _Columns:
             if absent and self.missing == "drop":
                 return
             if absent and self.missing == "error":
-                raise self._wrong(line, absent[0], f"{fields[absent[0]]!r} is missing; missing='drop' leaves such lines out")
+                raise self._wrong(
+                    line, absent[0], f"{fields[absent[0]]!r} is missing; missing='drop' leaves such lines out, 'nan' keeps them"
+                )
             texts = ["" if text in self.missing_words else text for text in texts]
         self.rows += 1
         self.numbers.extend(numbers)
-        for column, text in zip(self.categories, texts, strict=True):
-            column.add(text)
+        for i, column, text in zip(self.category_fields, self.categories, texts, strict=True):
+            if not column.add(text):
+                known = f"{shown(text)} is none of the {len(column.known)} categories ({listed(column.known)})"
+                raise self._wrong(line, i, f"{known}; a OneHot with unseen='zeros' in categories lets others through")
 
     def _number(self, line: int, i: int, text: str) -> float:
         if text in self.missing_words:
@@ -272,11 +376,19 @@ class _Columns:
             # Python's float takes 1_000 too, which no other program writes
             number = float("_" if "_" in text else text)
         except ValueError:
-            raise self._wrong(
-                line, i, f"{text!r} is not a number; if it is a category, name the column in categorical"
-            ) from None
-        if not (isnan(number) or -_LARGEST <= number <= _LARGEST):
-            raise self._wrong(line, i, f"{text!r} is not a finite number in float32")
+            advice = "; name the column in categorical if it is a category, or the word in missing_words if it stands for none"
+            if "," in text:
+                advice = "; numbers have a decimal point, and nothing between thousands"
+            raise self._wrong(line, i, f"{shown(text)} is not a number{self.advice or advice}") from None
+        kind = self.dtype.__name__
+        if not (isnan(number) or -self.largest <= number <= self.largest):
+            raise self._wrong(line, i, f"{shown(text)} is not a finite number in {kind}")
+        # Every digit of 16777217 matters, a count or a name; 16777217.0 and 1.6777217e7 are measurements.
+        digits = text.lstrip("+-").lstrip("0")
+        if abs(number) >= self.exact and digits.isdecimal() and int(digits) != abs(kept := int(self.dtype(number))):
+            wider = "read it with dtype=np.float64, or " if self.dtype is np.float32 else ""
+            advice = f"{wider}name the column in categorical if it is a category, or leave it out of columns"
+            raise self._wrong(line, i, f"{shown(text)} is a whole number that {kind} would round to {kept}; {advice}")
         return number
 
     def _wrong(self, line: int, i: int, what: str) -> ValueError:
@@ -285,18 +397,19 @@ class _Columns:
     def table(self) -> Table[Any]:
         """All that was read."""
         # read-only before it is reshaped: a view of what nobody can write to is not copied by Table
-        numbers = read_only(np.frombuffer(self.numbers, np.float32)).reshape(self.rows, len(self.number_fields))
+        numbers = read_only(np.frombuffer(self.numbers, self.dtype)).reshape(self.rows, len(self.number_fields))
         known = [column.sorted() for column in self.categories]
         codes: Int2 = np.empty((self.rows, len(self.categorical)), np.int32)
         for i in range(len(self.categorical)):
             codes[:, i] = known[i][1]
         y: Any = None
+        y_name: str | None = None
         classes: tuple[str, ...] = ()
         if self.target is not None:
-            y = read_only(numbers[:, -1].copy())
+            y, y_name = read_only(numbers[:, -1].copy()), self.all[self.target]
         elif self.label is not None:
             classes, places = known.pop()
-            y = read_only(places.astype(np.int64))
+            y, y_name = read_only(places.astype(np.int64)), self.all[self.label]
         return Table(
             # without the target, in memory of its own; else the memory that was read into
             read_only(numbers[:, :-1].copy()) if self.target is not None else numbers,
@@ -306,4 +419,5 @@ class _Columns:
             tuple([self.all[i] for i in self.categorical]),
             tuple([categories for categories, _ in known]),
             classes,
+            y_name,
         )

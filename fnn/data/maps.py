@@ -25,7 +25,7 @@ def map_npy(path: str | os.PathLike[str], /) -> np.ndarray[Any, np.dtype[Any]]:
     Raises ValueError where the file is not such a file, or is shorter than its header says.
     """
     with open(path, "rb") as file:
-        return _map("map_npy", path, file, os.fstat(file.fileno()).st_size)
+        return _map("map_npy", path, os.fspath(path), file, os.fstat(file.fileno()).st_size)
 
 
 def map_npz(path: str | os.PathLike[str], /) -> dict[str, np.ndarray[Any, np.dtype[Any]]]:
@@ -52,12 +52,12 @@ def _map_entry(path: str | os.PathLike[str], file: IO[bytes], entry: zipfile.Zip
         raise ValueError(f"map_npz: {name} is damaged: no entry begins at byte {entry.header_offset}, for {entry.filename}")
     begin = entry.header_offset + 30 + sum(struct.unpack("<HH", header[26:30]))
     file.seek(begin)
-    return _map("map_npz", path, file, begin + entry.file_size)
+    return _map("map_npz", path, f"{entry.filename} in {name}", file, begin + entry.file_size)
 
 
-def _map(name: str, path: str | os.PathLike[str], file: IO[bytes], end: int) -> np.ndarray[Any, np.dtype[Any]]:
+def _map(name: str, path: str | os.PathLike[str], where: str, file: IO[bytes], end: int) -> np.ndarray[Any, np.dtype[Any]]:
     """The array whose header begins where the file stands, and which ends at `end`."""
-    where, begin = os.fspath(path), file.tell()
+    begin = file.tell()
     head = io.BytesIO(file.read(_LONGEST_HEADER))  # a damaged header may say that it is gigabytes long
     try:
         version = np.lib.format.read_magic(head)
@@ -65,9 +65,11 @@ def _map(name: str, path: str | os.PathLike[str], file: IO[bytes], end: int) -> 
         shape, fortran, dtype = read(head)
         empty = min([*shape, dtype.itemsize]) == 0 and np.empty(shape, dtype)
     except _NO_HEADER as error:
-        raise ValueError(f"{name}: {where} has no header of an .npy array: {error}") from error
+        advice = "; it is an archive, which map_npz reads" if head.getvalue()[:2] == b"PK" else ""
+        raise ValueError(f"{name}: {where} has no header of an .npy array: {error}{advice}") from error
     if dtype.hasobject:
-        raise ValueError(f"{name}: {where} holds Python objects, which cannot be mapped and are not safe to read")
+        advice = "save numbers, or texts as an array of strings"
+        raise ValueError(f"{name}: {where} holds Python objects, which cannot be mapped and are not safe to read; {advice}")
     if empty is not False:
         return read_only(empty)  # type: ignore[no-any-return]  # a Value is untyped; nothing cannot be mapped
     begin += head.tell()

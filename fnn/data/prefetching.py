@@ -6,6 +6,7 @@ import threading
 import weakref
 from collections.abc import Iterable
 from contextvars import copy_context
+from operator import length_hint
 from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, Generic, TypeVar
@@ -22,6 +23,7 @@ class Prefetched(Generic[T]):
 
     def __init__(self, iterable: Iterable[T], size: int, /) -> None:
         self._work = _Work(iterable, size)
+        self._left = length_hint(iterable, -1)
         # Also runs when the interpreter exits. The thread knows the work, not this object: it does not keep it alive.
         self._close = weakref.finalize(self, self._work.stop)
 
@@ -37,6 +39,7 @@ class Prefetched(Generic[T]):
             self.close()
             raise
         if kind == "item":
+            self._left -= self._left > 0
             made: T = item
             return made
         self.close()
@@ -46,6 +49,10 @@ class Prefetched(Generic[T]):
             raise item
         finally:
             del item  # an exception that its own traceback refers to would live on
+
+    def __length_hint__(self) -> int:
+        """How many items are left, where the iterable tells its length."""
+        return NotImplemented if self._left < 0 else self._left if self._close.alive else 0
 
     def close(self) -> None:
         """Stop the thread, and wait until it has ended: at most until the item that it is making is made."""

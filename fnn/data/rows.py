@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar, overload
 
 import numpy as np
@@ -46,8 +46,14 @@ class Reader(Generic[B]):
 
     def __init__(self, name: str, data: Any) -> None:
         sources: list[tuple[str, Any]] = []
+        lists: dict[str, int] = {}
 
         def take_out(path: str, part: Any) -> tuple[bool, Any]:
+            if part.__class__ is list and all([isinstance(each, (bool, int, float, str)) for each in part]):
+                lists[path] = len(part)
+            elif isinstance(part, Mapping) and part.__class__ is not dict:
+                what = f"{path or 'the data'} is a {type(part).__name__}, a mapping that is no dict"
+                raise TypeError(f"{name}: {what}; a dict of arrays is data: write dict(it)")
             if not (is_leaf(part) or _is_source(part)):
                 return False, part
             sources.append((path, part))
@@ -57,6 +63,9 @@ class Reader(Generic[B]):
         self._name = name
         self._structure = structure
         self._n = _count(name, data, sources)
+        for path, length in lists.items():
+            if length == self._n:  # it would be the same in every batch
+                raise TypeError(f"{name}: {path} is a list of {length} values, as many as there are rows; write np.array(it)")
         self._sources = [_reader(name, path, part) for path, part in sources]
 
     def __len__(self) -> int:
@@ -83,7 +92,8 @@ def _count(name: str, data: Any, sources: list[tuple[str, Any]]) -> int:
     if not sources:
         raise TypeError(
             f"{name}: the data is {show(data)}, with nothing in it that has rows; expected arrays, a tree of arrays, or an "
-            "object with __len__ and __getitem__ that is no dataclass, which is a tree; for a generator: fnn.data.batches_of"
+            "object with __len__ and __getitem__ that is no dataclass, which is a tree; for a list of numbers: np.array(it), "
+            "of examples: fnn.data.examples(it); for a generator: fnn.data.batches_of"
         )
     for path, part in sources:
         if is_leaf(part) and not part.shape:
@@ -121,10 +131,13 @@ def _is_mapped(x: Value) -> bool:
 
 def _read_object(name: str, path: str, source: Any, rows: Int1) -> Any:
     what = f"{path or 'the data'}, a {type(source).__name__},"
-    advice = "an object that gives one example for one number is read with fnn.data.examples(it)"
+    advice = (
+        "an object that gives one example for one number is read with fnn.data.examples(it), one that has arrays by the "
+        "names of columns becomes one array by it.to_numpy()"
+    )
     try:
         found = source[rows]
-    except TypeError as error:
+    except (TypeError, LookupError) as error:
         if not isinstance(source, (Examples, Subset)):
             error.add_note(f"{name}: {what} was indexed with an integer array of {len(rows)} rows; {advice}")
         raise

@@ -37,6 +37,11 @@ class Normalizer(Record):
     std: Array
 
     @classmethod
+    def init(cls, n: int | None = None, /) -> Normalizer:
+        """Mean 0 and std 1 of n features, or of a vector: changes nothing. What `fnn.load` needs to load a fitted one."""
+        return Normalizer(*_zeros_and_ones(n))
+
+    @classmethod
     def fit(cls, x: Array, /) -> Normalizer:
         """Mean and standard deviation (of the n values, not n - 1) over all axes but the last; of a vector, over all of it.
 
@@ -80,6 +85,11 @@ class MinMax(Record):
     high: Array
 
     @classmethod
+    def init(cls, n: int | None = None, /) -> MinMax:
+        """From 0 to 1 for n features, or for a vector: changes nothing. What `fnn.load` needs to load a fitted one."""
+        return MinMax(*_zeros_and_ones(n))
+
+    @classmethod
     def fit(cls, x: Array, /) -> MinMax:
         """Lowest and highest value over all axes but the last; of a vector, over all of it. As `Normalizer.fit`."""
         low, high, _ = _range("MinMax.fit", x)
@@ -96,6 +106,11 @@ class MinMax(Record):
         low, high = _fitting("MinMax.invert", y, self.low, self.high)
         x: SameRank = y * _width(low, high) + low
         return x
+
+
+def _zeros_and_ones(n: int | None) -> tuple[Array, Array]:
+    shape = () if n is None else (n,)
+    return np.zeros(shape, np.float32), np.ones(shape, np.float32)
 
 
 def _width(low: Array, high: Array) -> Array:
@@ -118,7 +133,7 @@ def _range(name: str, x: Array) -> tuple[Array, Array, Array]:
         raise ValueError(f"{name}: feature {column} of x has a value that is not finite (NaN or infinite); leave such rows out")
     low, high = np.asarray(low), np.asarray(high)
     # rounding of the sum may not put the mean outside of the values: that of a constant feature is the constant
-    return low, high, np.clip(np.asarray(total) / (x.size // low.size), low, high)
+    return low, high, np.asarray(np.clip(np.asarray(total) / (x.size // low.size), low, high))
 
 
 def _pieces(x: Value) -> Iterator[Value]:

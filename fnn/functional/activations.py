@@ -12,8 +12,8 @@ from typing import Protocol
 
 import numpy as np
 
-from fnn.arrays import SameRank, SameRankOrScalar, Value, largest, total
-from fnn.autodiff.primitive import elementary, fused
+from fnn.arrays import SameRank, SameRankOrScalar, Value, largest, read_only, total
+from fnn.autodiff.primitive import checked_form_of, elementary, fused
 from fnn.autodiff.tracer import value_of
 from fnn.functional.checks import check_array
 
@@ -36,13 +36,29 @@ def identity(x: SameRank, /) -> SameRank:
     return x
 
 
+_ZEROS = read_only(np.zeros(32_768, np.float32))
+
+
+def _relu_forward(x: Value) -> Value:
+    # np.maximum takes a third of the time against an array, if there are enough numbers to pay for the preparation
+    if x.dtype != np.float32 or x.size < 2_048 or not x.flags.c_contiguous:
+        return np.maximum(x, 0)
+    y = np.empty(x.shape, np.float32)
+    whole, done, n = x.reshape(-1), y.reshape(-1), len(_ZEROS)
+    for i in range(0, x.size, n):
+        part = whole[i : i + n]
+        np.maximum(part, _ZEROS[: len(part)], out=done[i : i + n])
+    return y
+
+
 _relu: _Activation = elementary(
-    lambda x: np.maximum(x, 0),
+    _relu_forward,
     # the slope is 1 for x > 0 and 0 otherwise, at 0 too
     lambda g, y, x: g * (value_of(y) > 0),
 )
 
 
+@checked_form_of(_relu)
 def relu(x: SameRank, /) -> SameRank:
     """max(x, 0). The slope at 0 is 0."""
     check_array("relu", "x", x)
@@ -70,6 +86,7 @@ def _sigmoid_forward(x: Value) -> Value:
 _sigmoid: _Activation = elementary(_sigmoid_forward, lambda g, y, x: g * (y * (1 - y)))
 
 
+@checked_form_of(_sigmoid)
 def sigmoid(x: SameRankOrScalar, /) -> SameRankOrScalar:
     """The logistic function 1 / (1 + exp(-x)), without overflow, accurate in both tails."""
     check_array("sigmoid", "x", x)
@@ -79,6 +96,7 @@ def sigmoid(x: SameRankOrScalar, /) -> SameRankOrScalar:
 _tanh: _Activation = elementary(np.tanh, lambda g, y, x: g * (1 - y * y))
 
 
+@checked_form_of(_tanh)
 def tanh(x: SameRankOrScalar, /) -> SameRankOrScalar:
     """The hyperbolic tangent."""
     check_array("tanh", "x", x)
@@ -88,6 +106,7 @@ def tanh(x: SameRankOrScalar, /) -> SameRankOrScalar:
 _softplus: _Activation = elementary(lambda x: np.logaddexp(x, np.zeros((), x.dtype)), lambda g, y, x: g * _sigmoid(x))
 
 
+@checked_form_of(_softplus)
 def softplus(x: SameRank, /) -> SameRank:
     """log(1 + exp(x)), without overflow. Its slope is sigmoid(x)."""
     check_array("softplus", "x", x)
@@ -165,6 +184,7 @@ def _erfc_rule(g: Value, y: Value, x: Value) -> Value:
 _erfc: _Activation = elementary(_erfc_forward, _erfc_rule)
 
 
+@checked_form_of(_gelu_tanh)
 def gelu(x: SameRank, /, *, approximate: bool = True) -> SameRank:
     """x times the normal distribution function of x (Hendrycks and Gimpel 2016).
 
@@ -188,6 +208,7 @@ def _silu_rule(g: Value, y: Value, x: Value) -> Value:
 _silu: _Activation = elementary(lambda x: x * _sigmoid_forward(x), _silu_rule)
 
 
+@checked_form_of(_silu)
 def silu(x: SameRank, /) -> SameRank:
     """x * sigmoid(x), also called swish (Elfwing et al. 2018)."""
     check_array("silu", "x", x)

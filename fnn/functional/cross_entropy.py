@@ -7,7 +7,7 @@ class weights and ignored rows make a weighted mean.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -16,7 +16,14 @@ from fnn.autodiff.primitive import fused
 from fnn.autodiff.tracer import value_of
 from fnn.functional.activations import log_softmax
 from fnn.functional.checks import check_array, check_not_empty, check_not_wider, check_range
-from fnn.functional.labels import check_labels, check_several_classes, checked_class_weights, mean_of_kept, weighted_labels
+from fnn.functional.labels import (
+    check_label_range,
+    check_labels,
+    check_several_classes,
+    checked_class_weights,
+    mean_of_kept,
+    weighted_labels,
+)
 
 _Pull: TypeAlias = Callable[[Value, Sequence[bool]], Sequence[Value]]
 
@@ -37,19 +44,20 @@ def _labels_reference(x: Value, labels: Value, *, smoothing: float) -> Value:
 def _labels(x: Value, labels: Value, *, smoothing: float) -> tuple[Value, _Pull]:
     k = x.shape[-1]
     z = x.reshape(-1, k)
-    z = z - largest(z, 1, keepdims=True)
+    z = np.subtract(z, largest(z, 1, keepdims=True), order="C")
     n = len(z)
-    rows, columns = np.arange(n), labels.reshape(-1)
+    at = np.arange(0, n * k, k)
+    np.add(at, labels.reshape(-1), out=at, casting="unsafe")  # where each row's label is, in the flat array
     e = np.exp(z)
     sums = total(e, 1, keepdims=True)
-    loss = total(np.log(sums), None) - (1 - smoothing) * total(z[rows, columns])
+    loss = total(np.log(sums), None) - (1 - smoothing) * total(z.reshape(-1)[at])
     if smoothing:
         loss -= smoothing / k * total(z, None)
 
     def pull(g: Value, wanted: Sequence[bool]) -> Sequence[Value]:
         scale = g / n
         dz = e * (scale / sums)
-        dz[rows, columns] -= (1 - smoothing) * scale
+        dz.reshape(-1)[at] -= (1 - smoothing) * scale
         if smoothing:
             dz -= smoothing / k * scale
         return (dz.reshape(x.shape),)
@@ -189,6 +197,20 @@ def cross_entropy(
     check_not_empty("cross_entropy", x)
     loss = np.mean(values) if u is None else mean_of_kept("cross_entropy", values, u)
     return loss
+
+
+def _cross_entropy_vjp(x: Value, q: Value) -> tuple[Value, Callable[[Value], Value]]:
+    """(loss, pull) of arguments like those that were checked before; labels are checked each time."""
+    if q.dtype.kind == "f":
+        op: Any = _probabilities
+    else:
+        check_label_range("cross_entropy", x, q)
+        op = _labels
+    made: tuple[Value, Callable[[Value], Value]] = op.vjp(x, q, smoothing=0.0)
+    return made
+
+
+cross_entropy.vjp = _cross_entropy_vjp  # type: ignore[attr-defined]  # a function's attributes have no types
 
 
 def cross_entropy_per_example(

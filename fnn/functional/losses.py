@@ -15,7 +15,7 @@ from typing import TypeAlias
 import numpy as np
 
 from fnn.arrays import Array1, SameRank, Scalar, Value, total
-from fnn.autodiff.primitive import fused
+from fnn.autodiff.primitive import checked_form_of, fused
 from fnn.autodiff.tracer import value_of
 from fnn.functional.activations import softplus
 from fnn.functional.checks import check_array, check_not_wider, check_number, check_range, check_same_shape
@@ -30,13 +30,14 @@ def _both(d: Value, wanted: Sequence[bool]) -> tuple[Value, Value]:
 
 
 # mean of (p - t)^2 / 2 over n entries: dL/dp = (p - t) / n
-@fused(2, lambda p, t, *, factor: factor * np.mean(np.square(p - t)))
-def _squares(p: Value, t: Value, *, factor: float) -> tuple[Value, _Pull]:
+@fused(2, lambda p, t, *, factor=1.0: factor * np.mean(np.square(p - t)))
+def _squares(p: Value, t: Value, *, factor: float = 1.0) -> tuple[Value, _Pull]:
     d = p - t
     loss = total(np.square(d), None) * (factor / d.size)
     return loss, lambda g, wanted: _both(d * (g * (2 * factor / d.size)), wanted)
 
 
+@checked_form_of(_squares)
 def mse(prediction: SameRank, target: SameRank, /) -> Scalar:
     """Mean squared error: the mean of (prediction - target)^2 over all elements.
 
@@ -46,7 +47,7 @@ def mse(prediction: SameRank, target: SameRank, /) -> Scalar:
     np.float64(2.0)
     """
     check_same_shape("mse", prediction, target)
-    return _squares(prediction, target, factor=1.0)  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
+    return _squares(prediction, target)  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
 
 
 def half_mse(prediction: SameRank, target: SameRank, /) -> Scalar:
@@ -91,6 +92,7 @@ def _absolutes(p: Value, t: Value) -> tuple[Value, _Pull]:
     return loss, lambda g, wanted: _both(np.sign(d) * (g / d.size), wanted)
 
 
+@checked_form_of(_absolutes)
 def mae(prediction: SameRank, target: SameRank, /) -> Scalar:
     """Mean absolute error: the mean of |prediction - target| over all elements. The slope at 0 is 0.
 
@@ -235,6 +237,7 @@ def _bce_with_logits(z: Value, t: Value) -> tuple[Value, _Pull]:
     return loss, pull
 
 
+@checked_form_of(_bce_with_logits)
 def bce_with_logits(logits: SameRank, target: SameRank, /, *, pos_weight: Array1 | float | None = None) -> Scalar:
     """Binary cross-entropy of sigmoid(logits): the mean of log(1 + exp(z)) - t z, exact for any finite z.
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from math import prod
+from typing import Any
+
 import numpy as np
 
 from fnn.arrays import SameRank, Value
 from fnn.functional.checks import check_array, check_number
-from fnn.mode import Eval, Mode, check_mode
+from fnn.mode import Eval, Mode, Train, check_mode
 
 
 def check_drop_rate(name: str, drop_rate: float) -> None:
@@ -20,11 +23,17 @@ def _drop(name: str, x: Value, mask_shape: tuple[int, ...], drop_rate: float, mo
     """x times a mask of this shape, broadcast, of zeros and 1 / (1 - drop_rate); x itself where nothing is dropped."""
     check_drop_rate(name, drop_rate)
     check_mode(name, mode)
-    if isinstance(mode, Eval) or drop_rate == 0:
-        return x
-    kept = mode.key.generator().random(mask_shape, np.float32) >= drop_rate
-    # the factor is made in x's dtype; the derivative is the same factor
-    return x * (kept * np.asarray(1 / (1 - drop_rate), x.dtype))
+    return x if isinstance(mode, Eval) or drop_rate == 0 else x * drop_factor(mask_shape, x.dtype, drop_rate, mode)
+
+
+def drop_factor(shape: tuple[int, ...], dtype: np.dtype[Any], drop_rate: float, mode: Train) -> Value:
+    """Zeros and 1 / (1 - drop_rate), drawn: what dropout multiplies by, and hence its derivative too.
+
+    16 bits for each entry: the rate is the nearest multiple of 1/65536 below 1, and it is that by which the rest is scaled.
+    """
+    dropped = min(round(drop_rate * 65_536), 65_535)
+    kept = mode.key.bits16(prod(shape)).reshape(shape) >= dropped
+    return kept * dtype.type(65_536 / (65_536 - dropped))
 
 
 def _check_examples(name: str, x: Value, rank: int, expected: str) -> None:
@@ -35,7 +44,7 @@ def _check_examples(name: str, x: Value, rank: int, expected: str) -> None:
 
 def dropout(x: SameRank, drop_rate: float, mode: Mode, /) -> SameRank:
     """In training, each entry is set to 0 with probability `drop_rate` and the others are divided by 1 - drop_rate, so
-    that the mean is kept; in evaluation (or with rate 0) x itself.
+    that the mean is kept; in evaluation (or with rate 0) x itself. The rate is rounded to a multiple of 1/65536.
 
     The mask comes from the mode's key alone: the same key drops the same entries. Two dropouts in one function take
     `mode.fold(0)` and `mode.fold(1)`; in a chain that happens by itself.

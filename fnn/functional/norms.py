@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fnn.arrays import Array1, SameRank, Value, read_only, total
+from fnn.arrays import Array1, SameRank, Value, ones, read_only
 from fnn.autodiff.primitive import fused
 from fnn.autodiff.tracer import value_of
 from fnn.functional.checks import check_array, check_not_wider, check_number, check_range
@@ -49,42 +49,46 @@ def _batch_norm_reference(x: Value, scale: Value, shift: Value, *, eps: float) -
     return centred / np.sqrt(var + eps) * scale + shift, (value_of(mean), value_of(var))
 
 
-@fused(3, _batch_norm_reference, has_aux=True)
-def _batch_norm(
+def batch_norm_kernel(
     x: Value, scale: Value, shift: Value, *, eps: float
 ) -> tuple[Value, tuple[Value, Value], Callable[[Value, Sequence[bool]], Sequence[Value]]]:
+    """The kernel of `batch_norm` in training: (y, (mean, var), pull)."""
     # Per channel, with n rows, m = sum_i x_i / n, v = sum_i (x_i - m)^2 / n, r = 1 / sqrt(v + eps), h_i = (x_i - m) r:
     #   y_i = scale h_i + shift
     #   dshift = sum_i g_i,  dscale = sum_i g_i h_i
     # With e_i = g_i scale the cotangent of h_i: dh_i = r (dx_i - dm) + (x_i - m) dr, where dm = sum_j dx_j / n and, from
     # dv = 2/n sum_j (x_j - m) dx_j, dr = -r^3 dv / 2 = -r^2 / n sum_j h_j dx_j. Hence sum_i e_i dh_i gives
     #   dx_j = r (e_j - sum_i e_i / n - h_j sum_i e_i h_i / n) = scale r (g_j - dshift / n - h_j dscale / n).
+    # h itself is never made: c_i = x_i - m goes with the factors of the channel.
     rows = x.reshape(-1, x.shape[-1])
     n = len(rows)
-    mean = total(rows, 0) / n
-    h = rows - mean
-    var = np.einsum("ij,ij->j", h, h) / n
+    one = ones(n, x.dtype)
+    mean = one.dot(rows) / n
+    c = rows - mean
+    var = np.einsum("ij,ij->j", c, c) / n
     r = 1 / np.sqrt(var + eps)
-    h *= r
-    y = h * scale
+    y = c * (scale * r)
     if y.dtype == shift.dtype:
         y += shift
     else:
         y = y + shift
 
     def pull(g: Value, wanted: Sequence[bool]) -> Sequence[Value]:
-        g = g.reshape(h.shape)
-        dshift = total(g, 0)
-        dscale = np.einsum("ij,ij->j", g, h)
+        g = g.reshape(c.shape)
+        dshift = one.dot(g)
+        dscale = np.einsum("ij,ij->j", g, c) * r
         if not wanted[0]:
             return None, dscale, dshift
-        dx = h * (dscale * (-1 / n))
+        dx = c * (r * dscale * (-1 / n))
         dx += g
         dx -= dshift / n
         dx *= scale * r
         return dx.reshape(x.shape), dscale, dshift
 
     return y.reshape(x.shape), (mean, var), pull
+
+
+_batch_norm = fused(3, _batch_norm_reference, has_aux=True)(batch_norm_kernel)
 
 
 def batch_norm(
@@ -146,8 +150,13 @@ def batch_norm(
                 "at least 2 to have a variance; use a larger batch, or fnn.EVAL to predict"
             )
         y, (mean, var) = _batch_norm(v, scale, params.shift, eps=eps)
-        return y, BatchNormState(_move(state.mean, mean, momentum), _move(state.var, var, momentum))
+        return y, moved(state, (mean, var), momentum)
     return (v - state.mean) * (scale / np.sqrt(state.var + eps)) + params.shift, state
+
+
+def moved(state: BatchNormState, batch: tuple[Value, Value], momentum: float) -> BatchNormState:
+    """The running statistics after a batch with this mean and variance."""
+    return BatchNormState(_move(state.mean, batch[0], momentum), _move(state.var, batch[1], momentum))
 
 
 def _move(old: Value, batch: Value, momentum: float) -> Value:

@@ -12,6 +12,8 @@ from fnn.layers.table import as_table
 from fnn.tree import PyTree, show
 from fnn.tree.structure import is_leaf, walk
 
+_WIDEST = 48  # characters of a column
+
 Kind: TypeAlias = Literal["values", "dtype", "shape", "kind", "static", "only in the first", "only in the second"]
 
 
@@ -33,11 +35,11 @@ class Difference:
     at: tuple[int, ...] | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TreeDiff:
     """The places where two trees differ, in the order of the first; `same` is how many leaves are equal to the last bit.
 
-    It is true where there are any; `str(diff)` is a table.
+    It is true where there are any; it is shown and printed as a table.
     """
 
     rows: tuple[Difference, ...]
@@ -50,11 +52,20 @@ class TreeDiff:
         if not self.rows:
             return f"no difference in {self.same} leaves"
         cells = [
-            (r.path or "the root", r.kind, r.first, r.second, "" if r.largest is None else f"{r.largest:.3g}", _index(r.at))
+            (
+                r.path or "the root",
+                r.kind,
+                _cut(r.first),
+                _cut(r.second),
+                "" if r.largest is None else f"{r.largest:.3g}",
+                _index(r.at),
+            )
             for r in self.rows
         ]
         table = as_table(("path", "differs in", "first", "second", "largest", "at"), cells, left=4)
         return f"{table}\n{self.same} other leaves are the same"
+
+    __repr__ = __str__
 
 
 def tree_diff(first: PyTree, second: PyTree, /) -> TreeDiff:
@@ -64,7 +75,7 @@ def tree_diff(first: PyTree, second: PyTree, /) -> TreeDiff:
 
     >>> import fnn
     >>> a, b = ({"w": np.zeros((2, 3)), "n": 3}, {"w": np.full((2, 3), 0.5), "n": 3, "b": np.zeros(2)})
-    >>> print(tree_diff(a, b))
+    >>> tree_diff(a, b)
     path   differs in          first     second    largest      at
     --------------------------------------------------------------
     ['w']  values              f64[2,3]  f64[2,3]      0.5  [0, 0]
@@ -102,11 +113,19 @@ def _compare(path: str, a: Any, b: Any) -> Difference | None:
     kind: Kind = "values" if a.dtype == b.dtype else "dtype"
     if not is_number or not a.size:
         return Difference(path, kind, *shapes)
-    x, y = np.asarray(a, np.float64), np.asarray(b, np.float64)
-    with np.errstate(invalid="ignore"):
-        gap = np.where((x == y) | (np.isnan(x) & np.isnan(y)), 0.0, np.abs(x - y))
+    if a.dtype == b.dtype and a.dtype.kind in "iu":  # float64 would round large ones; the difference fits without a sign
+        gap = (np.maximum(a, b) - np.minimum(a, b)).view(f"u{a.dtype.itemsize}")
+    else:
+        x, y = np.asarray(a, np.float64), np.asarray(b, np.float64)
+        with np.errstate(invalid="ignore"):
+            gap = np.where((x == y) | (np.isnan(x) & np.isnan(y)), 0.0, np.abs(x - y))
     at = np.unravel_index(np.argmax(gap), gap.shape)  # the first NaN, where there is one
     return Difference(path, kind, *shapes, float(gap[at]), tuple([int(i) for i in at]))
+
+
+def _cut(text: str) -> str:
+    """What fits into a column."""
+    return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 3]}..."
 
 
 def _index(at: tuple[int, ...] | None) -> str:

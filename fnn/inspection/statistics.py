@@ -51,9 +51,9 @@ class LayerRow:
     hint: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LayerStatistics:
-    """The rows of `layer_statistics`; `str(statistics)` is a table with the hints below."""
+    """The rows of `layer_statistics`, shown and printed as a table with the hints below."""
 
     rows: tuple[LayerRow, ...]
 
@@ -73,6 +73,8 @@ class LayerStatistics:
         head = ("path", "layer", "output", "mean", "std", "zeros", "dead", "saturated")
         return "\n".join([as_table(head, cells, left=3), *self.hints])
 
+    __repr__ = __str__
+
 
 @dataclass(frozen=True)
 class GradientRow:
@@ -88,9 +90,9 @@ class GradientRow:
     hint: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GradientStatistics:
-    """The rows of `gradient_statistics`, and the norm of all together; `str(statistics)` is a table with the hints below."""
+    """The rows of `gradient_statistics`, and the norm of all together, shown and printed as a table with hints below."""
 
     rows: tuple[GradientRow, ...]
     norm: float
@@ -111,6 +113,8 @@ class GradientStatistics:
         head = ("path", "gradient", "norm", "parameter norm", "rms", "largest", "zeros")
         total = ("all", "", f"{self.norm:.3g}", "", "", "", "")
         return "\n".join([as_table(head, cells, left=2, total=total), *self.hints])
+
+    __repr__ = __str__
 
 
 def layer_statistics(
@@ -141,9 +145,10 @@ def layer_statistics(
         made = run(params, state, x, mode)
         if not place.is_whole:
             runs[place.number] = runs.get(place.number, -1) + 1
+            given = [value_of(leaf) for _, leaf in paths(x)]
             for path, leaf in paths(made[0]):
                 if value_of(leaf).dtype.kind == "f":
-                    rows.append(_row(place, runs[place.number], path, value_of(leaf), spread))
+                    rows.append(_row(place, runs[place.number], path, value_of(leaf), given, spread))
         return made
 
     with np.errstate(all="ignore"):
@@ -157,7 +162,7 @@ def _spread(leaves: Sequence[Value]) -> float:
     return float(np.sqrt(np.mean(np.square(np.concatenate(found))))) or 1.0 if found else 1.0
 
 
-def _row(place: Place, run: int, path: str, y: Value, spread: float) -> LayerRow:
+def _row(place: Place, run: int, path: str, y: Value, given: Sequence[Value], spread: float) -> LayerRow:
     v = np.asarray(y, np.float64)
     if not v.size:
         raise ValueError(f"layer_statistics: {place.path} {place.layer!r} gives {describe(y)}, which has no entries")
@@ -167,20 +172,28 @@ def _row(place: Place, run: int, path: str, y: Value, spread: float) -> LayerRow
         near = _NEAR * (ends[1] - ends[0])
         saturated = float(np.mean((v < ends[0] + near) | (v > ends[1] - near)))
     units = v.reshape(-1, v.shape[-1]) if v.ndim else v.reshape(1, 1)
-    dead = float(np.mean(np.all(units == 0, axis=0)))
-    hint = _hint_of_layer(v, units, dead, saturated, spread)
+    dead = _dead(v)
+    hint = _hint_of_layer(v, units, dead, saturated, spread, given)
     mean, std, zeros = float(v.mean()), float(v.std()), float(np.mean(v == 0))
     return LayerRow(place.path + path, repr(place.layer), run, describe(y), mean, std, zeros, dead, saturated, hint)
 
 
-def _hint_of_layer(v: Value, units: Value, dead: float, saturated: float | None, spread: float) -> str:
+def _dead(v: Value) -> float:
+    """The part of the units, of the last axis, that are 0 in every row."""
+    return float(np.mean(np.all(v == 0, axis=tuple(range(v.ndim - 1)))))
+
+
+def _hint_of_layer(v: Value, units: Value, dead: float, saturated: float | None, spread: float, given: Sequence[Value]) -> str:
     bad = np.count_nonzero(~np.isfinite(v))
     if bad:
+        if not all([np.isfinite(x).all() for x in given]):
+            return f"{bad} of {v.size} values are NaN or infinite, as some of what comes in already are"
         return (
             f"{bad} of {v.size} values are NaN or infinite: run it inside `with fnn.debug_nans():` to see where they come from"
         )
     rows, n = units.shape
-    if dead >= _MANY and rows > 1:
+    came_dead = max([_dead(x) for x in given if x.shape[-1:] == v.shape[-1:] or not x.any()], default=0.0)
+    if dead >= _MANY and rows > 1 and dead > came_dead:
         return (
             f"{round(dead * n)} of {n} units are 0 in all {rows} rows, and so get no gradient (dead units): a lower learning "
             "rate, leaky_relu or gelu, or a norm before it"
@@ -208,7 +221,7 @@ def gradient_statistics(grads: P, params: P, /) -> GradientStatistics:
     >>> import fnn
     >>> params = {"w": np.ones((2, 2)), "unused": np.ones(3)}
     >>> grads = fnn.grad(lambda p: np.sum(p["w"] ** 2))(params)
-    >>> print(gradient_statistics(grads, params))
+    >>> gradient_statistics(grads, params)
     path        gradient  norm  parameter norm  rms  largest  zeros
     ---------------------------------------------------------------
     ['w']       f64[2,2]     4               2    2        2     0%

@@ -53,7 +53,8 @@ def write_atomically(name: str, path: Path, pieces: Iterable[memoryview | bytes]
 def _new_file(target: Path) -> tuple[str, int]:
     """A new file beside the target, and its descriptor, locked."""
     while True:
-        temporary = str(target.parent / f".{target.name[:100]}.{secrets.token_hex(8)}{_SUFFIX}")
+        # 50 characters take at most 200 of the 255 bytes that a name may have
+        temporary = str(target.parent / f".{target.name[:50]}.{secrets.token_hex(8)}{_SUFFIX}")
         fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
         if _lock(fd, wait=True) and _is_at(fd, temporary):
             return temporary, fd

@@ -78,6 +78,8 @@ class Checkpoints:
     ) -> Path:
         """Save a TrainState, or any other tree, and delete what needs not be kept. The path of the file is returned.
 
+        To go on with early stopping and the like too, put them in the tree: `save((ts, stopping), step=ts.step)`.
+
         step: value.step unless told otherwise. metric: what `best` looks at; NaN is worse than all else. metadata and spec: as
         in `fnn.save`. The folder is made where it is missing. A file of the same step is replaced.
 

@@ -19,24 +19,25 @@ Cell = bool | int | float | str | None
 class CsvLog(LogFile):
     """A log as CSV, one line per record: `append` adds one, and it is in the file when that returns.
 
-    The first record gives the columns; what is nested gets a column for each part, as `metrics.accuracy`. A later record may
-    miss some: its cells are empty, as those of None are. NaN and infinity stand as `nan`, `inf` and `-inf`. A file that is
-    there is continued with its columns; a last line that a killed process left unfinished is removed first. sync=True also
-    forces every record to the disk, so that it survives a power cut: some milliseconds each.
+    Every field is a column; what is nested gets a column for each part, as `metrics.accuracy`. A record may miss some: its
+    cells are empty, as those of None are. One with a new field adds a column at the end: the file is then written anew, whole
+    or not at all, so that records of a validation now and then take some milliseconds once. NaN and infinity stand as `nan`,
+    `inf` and `-inf`. A file that is there is continued; a last line that a killed process left unfinished is removed first.
+    sync=True also forces every record to the disk, so that it survives a power cut: some milliseconds each.
 
     >>> import tempfile, os
     >>> folder = tempfile.TemporaryDirectory()
     >>> path = os.path.join(folder.name, "run.csv")
     >>> with CsvLog(path) as log:
-    ...     log.append({"step": 1, "loss": 0.5, "metrics": {"accuracy": 0.25}})
-    ...     log.append({"step": 2, "loss": 0.25})
+    ...     log.append({"step": 1, "loss": 0.5})
+    ...     log.append({"step": 2, "loss": 0.25, "metrics": {"accuracy": 0.25}})
     >>> print(Path(path).read_text())
     step,loss,metrics.accuracy
-    1,0.5,0.25
-    2,0.25,
+    1,0.5,
+    2,0.25,0.25
     <BLANKLINE>
     >>> read_csv_log(path)[0]
-    {'step': 1, 'loss': 0.5, 'metrics.accuracy': 0.25}
+    {'step': 1, 'loss': 0.5, 'metrics.accuracy': None}
     >>> folder.cleanup()
     """
 
@@ -45,7 +46,7 @@ class CsvLog(LogFile):
         content = self._read()
         whole = _whole(content)
         self._cut(whole)
-        self._columns: list[str] | None = None
+        self._columns: list[str] = []
         if whole:
             try:
                 self._columns = next(csv.reader(io.StringIO(content[:whole].decode(), newline="")))
@@ -57,23 +58,27 @@ class CsvLog(LogFile):
         """Add a record, a dict, dataclass or NamedTuple of numbers, texts, None and NumPy's scalars, or dicts and lists of
         these. A TrainState among its fields is left out.
 
-        Raises TypeError, with the path, for other things; ValueError for a field that is no column; OSError where the system
-        cannot write, as on a full disk, and then the records before are there still.
+        Raises TypeError, with the path, for other things; OSError where the system cannot write, as on a full disk, and then
+        the records before are there still.
         """
+        self._check_open()
         cells: dict[str, Any] = {}
         _spread(plain("CsvLog.append", "", fields_of("CsvLog.append", record)), "", cells)
-        if self._columns is None:
+        if not self._columns:
             if not cells:
-                raise ValueError("CsvLog.append: the first record has no fields, and it gives the columns")
+                raise ValueError("CsvLog.append: the first record has no fields, and so there are no columns")
             self._write_line(_line(list(cells)))
             self._columns = list(cells)
-        unknown = [name for name in cells if name not in self._columns]
-        if unknown:
-            raise ValueError(
-                f"CsvLog.append: {self.path} has no column {unknown[0]!r}, but {self._columns}, which the first record gave; "
-                "start a new file, give the first record all fields (None where there is nothing yet), or use JsonLines"
-            )
+        new = [name for name in cells if name not in self._columns]
+        if new:
+            self._add_columns(new)
         self._write_line(_line([cells.get(name) for name in self._columns]))
+
+    def _add_columns(self, new: list[str]) -> None:
+        header, *rows = csv.reader(io.StringIO(self._read().decode(), newline=""))
+        lines = [_line([*header, *new]), *[_line([*row, *[None] * len(new)]) for row in rows]]
+        self._write_anew("".join([f"{line}\n" for line in lines]).encode())
+        self._columns += new
 
 
 def read_csv_log(path: PathLike, /) -> list[dict[str, Cell]]:

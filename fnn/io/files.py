@@ -56,8 +56,12 @@ def load(path: PathLike, like: T, /) -> T:
     Usually `like` is made as the tree was that was saved: `fnn.load(path, fnn.start(model, opt, fnn.key(0)))`. The arrays are
     read-only. A file that another program wrote is read by its names; static parts are then those of `like`.
 
-    Reading runs nothing that the file says and allocates no more than the file's size, a small multiple of its header and
-    what `like` needs, so files of strangers are safe to read.
+    Where a class declares a field as `float | None`, the file may have either of them, and where as `tuple[str, ...]` or
+    `list[float]`, any number of such values, whatever `like` has there: so a run goes on from `fnn.EarlyStopping(8, ts)`,
+    whose `best` is None still. This is for bool, int, float, str and None; of arrays there are just those of `like`.
+
+    Reading runs nothing that the file says and allocates the arrays once, at most some 14 times the header, and what `like`
+    needs, so files of strangers are safe to read.
 
     Raises ValueError, with the path, where the file is torn, damaged or no safetensors, and where it does not fit: with every
     place where something is missing, not expected or of another kind, shape or dtype. OSError where it cannot be opened.

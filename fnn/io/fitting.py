@@ -9,15 +9,14 @@ from typing import Any
 import numpy as np
 
 from fnn.arrays import Array, describe, frozen
+from fnn.io.declared import PLAIN, declared_parts, fits, in_words, items_of, with_article
 from fnn.io.header import BadFileError
-from fnn.io.names import CONTAINERS, Flat, Part, is_node, kind_of, parts_of, text_of
+from fnn.io.names import CONTAINERS, Flat, Part, is_node, kind_of, parts_in, root_of, text_of
 from fnn.optim.state import OptState
 from fnn.random import Key
 from fnn.tree.structure import T, is_leaf, rebuild
 
 _MOST_TOLD = 5
-# Of static values these come back from a file; all others must be equal.
-_PLAIN = (type(None), bool, int, float, str)
 
 
 def from_dict(arrays: Mapping[str, Array], like: T, /) -> T:
@@ -42,8 +41,7 @@ def fit(what: str, flat: Flat, like: T) -> T:
     A file that another program wrote has neither values nor kinds; then the static parts stay those of `like`.
     """
     fitting = _Fitting(flat)
-    for part in parts_of(like, inner=True):
-        fitting.add(part)
+    fitting.add(root_of(like), None)
     for name in [*flat.kinds, *flat.values, *flat.arrays]:
         if name not in fitting.seen:
             fitting.differ(name, name, "nothing")
@@ -69,26 +67,26 @@ class _Fitting:
         self.fixed: set[str] = set()
         self.keys: set[str] = set()
 
-    def add(self, part: Part) -> None:
-        """Find what the file has for a part."""
+    def add(self, part: Part, declared: Any) -> None:
+        """Find what the file has for a part, and for all parts of it; declared: what its class says that stands there."""
         self.seen.add(part.name)
         if is_leaf(part.value):
             self._add_leaf(part)
         elif is_node(part.value):
-            self._add_node(part)
+            self._add_node(part, declared)
         elif self.ours:
-            self._add_static(part)
+            self._add_static(part, declared)
 
     def _add_leaf(self, part: Part) -> None:
-        path, name, like = part
+        path, name, like, _ = part
         found = self.flat.arrays.get(name)
         if found is None or found.shape != like.shape or found.dtype != like.dtype.newbyteorder("="):
             self.differ(path, name, describe(like))
         else:
             self.new[path] = found[()] if isinstance(like, np.generic) else frozen(np.asarray(found))
 
-    def _add_node(self, part: Part) -> None:
-        path, name, like = part
+    def _add_node(self, part: Part, declared: Any) -> None:
+        path, name, like, node = part
         if isinstance(like, OptState):
             self.fixed.add(f"{path}.made_by")
         elif isinstance(like, Key):
@@ -97,19 +95,35 @@ class _Fitting:
         # two records with the same fields are as good as the same: a class may have been renamed
         containers = {*CONTAINERS.values()}
         if self.ours and kind != found and (found is None or kind in containers or found in containers):
-            self.differ(path, name, _with_article(kind))
+            self.differ(path, name, with_article(kind))
+        elif self.ours and (items := items_of(like, declared)):
+            self._add_items(part, *items)
+            return
+        for child, its in zip(parts_in(part), declared_parts(like, declared, node.label or node.children), strict=True):
+            self.add(child, its)
 
-    def _add_static(self, part: Part) -> None:
-        path, name, like = part
-        text, expected = self.flat.values.get(name), text_of("load", part)
-        if like.__class__ not in _PLAIN or path in self.fixed:
-            if text != expected:
-                self.differ(path, name, _short(expected))
+    def _add_items(self, part: Part, declared: Any, like: object) -> None:
+        """A tuple or list of plain values, as many as the file has."""
+        found: list[object] = []
+        while (name := f"{part.name}.{len(found)}") in self.flat.values:
+            self.seen.add(name)
+            found.append(_parse(self.flat.values[name]))
+            if not fits(found[-1], declared, like):
+                self.differ(f"{part.path}[{len(found) - 1}]", name, in_words(declared, like))
+        self.new[part.path] = type(part.value)(found)
+
+    def _add_static(self, part: Part, declared: Any) -> None:
+        path, name, like, _ = part
+        text = self.flat.values.get(name)
+        if like.__class__ not in PLAIN or path in self.fixed:
+            same = text_of("load", part)
+            if text != same:
+                self.differ(path, name, _short(same))
             self.new[path] = like
             return
         value = _parse(text)
-        if value.__class__ is not like.__class__:
-            self.differ(path, name, "None" if like is None else _with_article(type(like).__name__))
+        if not fits(value, declared, like):
+            self.differ(path, name, in_words(declared, like))
         elif path in self.keys and not (isinstance(value, int) and 0 <= value < 2**128):
             self.differ(path, name, "an int of 128 bits")
         self.new[path] = value
@@ -118,7 +132,7 @@ class _Fitting:
         """Note that the file has something else at this name, unless that only follows from a difference further up."""
         ends = [i for i, letter in enumerate(name) if letter == "."]
         if not {"", name, *[name[:i] for i in ends]} & self.problems.keys():
-            self.problems[name] = f"at {path or 'the root'} it has {_show(self.flat, name)}, expected {expected}"
+            self.problems[name] = f"at {_short(path) or 'the root'} it has {_show(self.flat, name)}, expected {expected}"
 
 
 def _parse(text: str | None) -> object:
@@ -135,12 +149,9 @@ def _show(flat: Flat, name: str) -> str:
         return describe(flat.arrays[name])
     if name in flat.values:
         return _short(flat.values[name])
-    return _with_article(flat.kinds[name]) if name in flat.kinds else "nothing"
+    return with_article(flat.kinds[name]) if name in flat.kinds else "nothing"
 
 
 def _short(text: str) -> str:
-    return "None" if text == "null" else text if len(text) < 200 else f"{text[:200]}..."
-
-
-def _with_article(kind: str) -> str:
-    return f"{'an' if kind[:1] in 'AEIOUaeio' else 'a'} {kind}"
+    shown = text if text.isprintable() else ascii(text)
+    return "None" if text == "null" else shown if len(shown) < 200 else f"{shown[:200]}..."

@@ -2,7 +2,7 @@
 
 It is JSON of one shape only: names with a dtype, a shape and a place each, and texts of metadata. A general JSON reader would
 also take one that nests a million deep or repeats a name; here such a thing is an error at the character where it begins, and
-what reading allocates is a small multiple of the header.
+what reading allocates is at most some 14 times the header, whatever it says of the arrays.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ class Entry(NamedTuple):
     stop: int
 
 
-def parse_header(raw: bytes, room: int) -> tuple[dict[str, Entry], dict[str, str]]:
+def parse_header(raw: memoryview, room: int) -> tuple[dict[str, Entry], dict[str, str]]:
     """The entries, by name, and the metadata of a header that `room` bytes of arrays follow.
 
     BadFileError unless it is of this grammar and the arrays fill the room exactly, without gaps or overlaps.
     """
     try:
-        cursor = _Cursor(raw.decode("utf-8"))
+        cursor = _Cursor(str(raw, "utf-8"))
     except UnicodeDecodeError as error:
         raise BadFileError(f"the header is no UTF-8: {error.reason} at byte {error.start}") from None
     entries: dict[str, Entry] = {}
@@ -103,13 +103,15 @@ class _Cursor:
         try:
             text: str
             text, self.at = scanstring(self.text, self.at, True)
-            text.encode()  # half of a surrogate pair can be escaped, but not printed
         except ValueError as error:
             raise BadFileError(f"the header has a broken string at character {at}: {error}") from None
+        if _HALF.search(text):
+            raise BadFileError(f"the header has a broken string at character {at}: half of a surrogate pair")
         return text
 
 
 _OPEN, _CLOSE, _NEXT = re.compile(r"\s*\{\s*"), re.compile(r"\s*\}"), re.compile(r"\s*([,}])\s*")
+_HALF = re.compile("[\ud800-\udfff]")  # which can be escaped, but not printed
 _QUOTE, _COLON, _END = re.compile(r'"'), re.compile(r"\s*:\s*"), re.compile(r"\s*\Z")
 _FIELD = re.compile(r'"(?:(dtype)"\s*:\s*"([A-Z0-9_]{1,20})"|(shape|data_offsets)"\s*:\s*\[([\d,\s]{0,2000})\])', re.ASCII)
 _NUMBER = re.compile(r"\s*(0|[1-9]\d{0,18})\s*", re.ASCII)

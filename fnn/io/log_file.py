@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 import numpy as np
 
 from fnn.arrays import describe
+from fnn.io.atomic import write_atomically
 from fnn.io.safetensors import PathLike
 from fnn.training.train_state import TrainState
 
@@ -32,7 +33,11 @@ class LogFile:
     def __init__(self, path: PathLike, /, *, sync: bool = False) -> None:
         self.path = Path(path)
         self.sync = sync
-        self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o666)
+        self._absolute = self.path.absolute()  # the process may go elsewhere
+        self._open()
+
+    def _open(self) -> None:
+        self._fd = os.open(self._absolute, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o666)
         # closes also a log that is only dropped
         self._close = weakref.finalize(self, os.close, self._fd)
 
@@ -59,10 +64,23 @@ class LogFile:
         """Drop what is behind so many bytes: a line that a killed process left unfinished."""
         os.ftruncate(self._fd, size)
 
-    def _write_line(self, line: str) -> None:
-        """Append a line, whole or not at all."""
+    def _write_anew(self, content: bytes) -> None:
+        """Put this in place of all that is in the file, whole or not at all."""
+        mode = stat.S_IMODE(os.fstat(self._fd).st_mode)
+        self._close()  # Windows renames no file over an open one
+        try:
+            write_atomically(f"{type(self).__name__}.append", self._absolute, [content])
+            os.chmod(self._absolute, mode)
+        finally:
+            self._open()
+
+    def _check_open(self) -> None:
         if not self._close.alive:
             raise ValueError(f"{type(self).__name__}.append: {self.path} was closed")
+
+    def _write_line(self, line: str) -> None:
+        """Append a line, whole or not at all."""
+        self._check_open()
         before = os.fstat(self._fd)
         view = memoryview((line + "\n").encode())
         try:

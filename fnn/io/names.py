@@ -21,11 +21,12 @@ CONTAINERS: dict[type, str] = {tuple: "tuple", list: "list", dict: "dict"}
 
 
 class Part(NamedTuple):
-    """A part of a tree: its path as Python writes it, its name in a file, and itself."""
+    """A part of a tree: its path as Python writes it, its name in a file, itself, and its structure."""
 
     path: str
     name: str
     value: Any
+    node: Node
 
 
 class Flat(NamedTuple):
@@ -66,17 +67,31 @@ def flatten(name: str, tree: PyTree) -> Flat:
 
 def parts_of(tree: Any, *, inner: bool = False) -> Iterator[Part]:
     """Every leaf and static part of a tree, depth first; with `inner` also the nodes, each before what is in it."""
-    return _parts_of(take_apart(tree)[1].root, Part("", "", tree), inner)
+    yield from _parts_of(root_of(tree), inner)
 
 
-def _parts_of(node: Node, part: Part, inner: bool) -> Iterator[Part]:
+def root_of(tree: Any) -> Part:
+    """A whole tree as a part."""
+    return Part("", "", tree, take_apart(tree)[1].root)
+
+
+def parts_in(part: Part) -> list[Part]:
+    """The parts that a container consists of, in order."""
+    node, values = part.node, part.node.parts(part.value) or ()
+    found = zip(node.steps(), _labels(node), values, node.children, strict=True)
+    return [
+        Part(part.path + step, f"{part.name}.{label}" if part.name else label, value, child)
+        for step, label, value, child in found
+    ]
+
+
+def _parts_of(part: Part, inner: bool) -> Iterator[Part]:
     inside = is_node(part.value)
     if inner or not inside:
         yield part
     if inside:
-        values = node.parts(part.value) or ()
-        for step, label, child, value in zip(node.steps(), _labels(node), node.children, values, strict=True):
-            yield from _parts_of(child, Part(part.path + step, f"{part.name}.{label}" if part.name else label, value), inner)
+        for child in parts_in(part):
+            yield from _parts_of(child, inner)
 
 
 def _labels(node: Node) -> list[str]:

@@ -121,18 +121,22 @@ def _read_contents(file: BinaryIO, size: int) -> Contents:
             if length > size - 8
             else f"the header claims {length} bytes, and the format allows {_LONGEST_HEADER}"
         )
-    raw = file.read(length)
-    if len(raw) < length:
+    file.seek(0)
+    raw = file.read(8 + length)
+    if len(raw) < 8 + length:
         raise BadFileError("it was cut while it was read")
-    entries, metadata = parse_header(raw, size - 8 - length)
-    return Contents(entries, metadata, first + raw)
+    entries, metadata = parse_header(memoryview(raw)[8:], size - 8 - length)
+    return Contents(entries, metadata, raw)
 
 
 def read_all(file: BinaryIO, contents: Contents) -> dict[str, Any]:
     """All arrays of an opened file, read-only, each in memory of its own. BadFileError where the checksum is another."""
     expected = _checksum_of(contents)
-    raw = contents.raw
-    checksum = zlib.crc32(raw[:_SUM_AT] + _NO_SUM + raw[_SUM_AT + 8 :]) if expected else 0
+    checksum = 0
+    if expected:
+        raw = memoryview(contents.raw)
+        for piece in (raw[:_SUM_AT], _NO_SUM, raw[_SUM_AT + 8 :]):
+            checksum = zlib.crc32(piece, checksum)
     arrays: dict[str, Any] = {}
     # in the order of their bytes
     for name, entry in sorted(contents.entries.items(), key=lambda item: item[1][2:]):

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, Generic, Literal, TypeVar, overload
 
-from fnn.arrays import SameRank, Tokens
+from fnn.arrays import SameRank, Tokens, Value
 from fnn.functional.checks import check_int, check_number, check_range
-from fnn.functional.linear import DenseParams, LinearParams, dense
-from fnn.functional.noise import check_drop_rate, dropout
-from fnn.functional.norms import BatchNormState, NormParams, batch_norm
+from fnn.functional.linear import DenseParams, LinearParams, affine, dense
+from fnn.functional.noise import check_drop_rate, drop_factor, dropout
+from fnn.functional.norms import BatchNormState, NormParams, batch_norm, batch_norm_kernel, moved
 from fnn.initializers import Initializer, he_normal, zeros
 from fnn.layers.layer import ComposableAnyRank, ComposableRows
+from fnn.layers.pullback import Pull, by_tape
 from fnn.layers.spec import Spec
-from fnn.mode import Mode
+from fnn.mode import Mode, Train
 from fnn.random import Key
 
 DP = TypeVar("DP", bound="DenseParams | LinearParams")
@@ -82,6 +83,14 @@ class Dense(Spec, ComposableRows, Generic[DP]):
         """dense(params, x)."""
         return dense(params, x), None
 
+    def vjp(self, params: DP, state: None, x: Value, mode: Mode, wanted: bool, /) -> tuple[Value, None, Pull]:
+        """The kernel of `dense`."""
+        if isinstance(params, DenseParams):
+            y, pull = affine(x, params.weight, params.bias)
+            return y, None, lambda g, into: pull(g, (wanted, True, True), (into.weight, into.bias))[0]
+        y, pull = affine(x, params.weight)
+        return y, None, lambda g, into: pull(g, (wanted, True), (into.weight,))[0]
+
 
 @dataclass(frozen=True, repr=False)
 class BatchNorm(Spec, ComposableAnyRank):
@@ -111,6 +120,20 @@ class BatchNorm(Spec, ComposableAnyRank):
         """batch_norm(params, state, x, mode)."""
         return batch_norm(params, state, x, mode, momentum=self.momentum, eps=self.eps)
 
+    def vjp(
+        self, params: NormParams, state: BatchNormState, x: Value, mode: Mode, wanted: bool, /
+    ) -> tuple[Value, BatchNormState, Pull]:
+        """The kernel of `batch_norm` in training."""
+        if not isinstance(mode, Train):
+            return by_tape(lambda p, x: self.forward(p, state, x, mode), params, state, x, wanted)
+        y, batch, pull = batch_norm_kernel(x, params.scale, params.shift, eps=float(self.eps))
+
+        def back(g: Value, into: NormParams) -> Value:
+            dx, into.scale[...], into.shift[...] = pull(g, (wanted, True, True))
+            return dx
+
+        return y, moved(state, batch, self.momentum), back
+
 
 @dataclass(frozen=True, repr=False)
 class Dropout(Spec, ComposableAnyRank):
@@ -132,3 +155,10 @@ class Dropout(Spec, ComposableAnyRank):
     def forward(self, params: None, state: None, x: SameRank, mode: Mode, /) -> tuple[SameRank, None]:
         """dropout(x, drop_rate, mode)."""
         return dropout(x, self.drop_rate, mode), None
+
+    def vjp(self, params: None, state: None, x: Value, mode: Mode, wanted: bool, /) -> tuple[Value, None, Pull]:
+        """The same factor for x and for g."""
+        if not isinstance(mode, Train) or self.drop_rate == 0:
+            return x, None, lambda g, into: g
+        factor = drop_factor(x.shape, x.dtype, self.drop_rate, mode)
+        return x * factor, None, lambda g, into: g * factor

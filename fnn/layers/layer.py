@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar, TypeVarTuple, overload
 
-from fnn.arrays import Array, Array2, Array3
+from fnn.arrays import Array, Array2, Array3, Value
 from fnn.autodiff.transforms import watch
+from fnn.layers.pullback import Pull, by_tape, vjp_of_chain
 from fnn.mode import EVAL, Mode, check_mode
 from fnn.random import Key, check_key
 from fnn.tree import freeze, show
@@ -207,6 +208,14 @@ class Function(Composable, Generic[In, Out]):
         """f(x)."""
         return self.f(x), None
 
+    def vjp(self, params: None, state: None, x: Value, mode: Mode, wanted: bool, /) -> tuple[Value, None, Pull]:
+        """f's own, if it has one."""
+        rule: Any = getattr(self.f, "vjp", None)
+        if rule is None:
+            return by_tape(lambda _, x: (self.f(x), None), None, None, x, wanted)
+        y, pull = rule(x)
+        return y, None, lambda g, into: pull(g)
+
     def __repr__(self) -> str:
         return getattr(self.f, "__name__", repr(self.f))
 
@@ -259,6 +268,10 @@ class Chain(Generic[In, Out, P, S]):
             raise
         new_state: Any = tuple(new) if changed else state
         return y, new_state
+
+    def vjp(self, params: P, state: S, x: Value, mode: Mode, wanted: bool, /) -> tuple[Value, S, Pull]:
+        """Through all parts and back."""
+        return vjp_of_chain(self.layers, params, state, x, mode, wanted)
 
     @overload
     def __getitem__(self, part: int, /) -> Layer[Any, Any, Any, Any]: ...

@@ -33,7 +33,7 @@ class Row:
     multiply_adds: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Summary:
     """The rows of `summary`, and their totals; `str(summary)` is the table. Parameters that are shared count once."""
 
@@ -47,6 +47,10 @@ class Summary:
         body = [(r.path, r.layer, r.output, f"{r.parameters:,}", f"{r.bytes:,}", f"{r.multiply_adds:,}") for r in self.rows]
         total = ("total", "", "", f"{self.parameters:,}", f"{self.bytes:,}", f"{self.multiply_adds:,}")
         return as_table(head, body, left=3, total=total)
+
+    def __repr__(self) -> str:
+        """One line: where Python shows what `summary` returned, the table stands right above."""
+        return f"Summary({len(self.rows)} layers, {self.parameters:,} parameters, {self.multiply_adds:,} multiply-adds)"
 
 
 @dataclass
@@ -142,7 +146,8 @@ def _shapes(x: Any) -> str:
 
 
 def _inputs(shape: Any, dtype: Any, tally: list[int]) -> Any:
-    if not isinstance(shape, (tuple, list)) or not shape:
+    lengths = isinstance(shape, (tuple, list)) and all([isinstance(n, (int, np.integer, tuple, list)) for n in shape])
+    if not lengths or not shape:
         found = "an array; write x.shape" if isinstance(shape, np.ndarray) else f"{shape!r}"
         raise TypeError(f"summary: input_shape is {found}, expected a tuple of ints, batch first, or a tuple of such tuples")
     if all([isinstance(n, (int, np.integer)) for n in shape]):
@@ -158,7 +163,7 @@ def summary(
     /,
     *,
     dtype: DTypeLike = np.float32,
-    printer: Callable[[str], object] = print,
+    printer: Callable[[str], object] | None = print,
 ) -> Summary:
     """Print a table of the model's layers: path, layer, output shape, parameters, their bytes, multiply-adds; and totals.
 
@@ -169,7 +174,8 @@ def summary(
     Nothing is computed but the initial parameters: forward runs in evaluation mode on arrays of a shape without memory
     (fnn.autodiff.abstract), so that every layer written in NumPy can be in the table, a user's own too.
 
-    The table goes to `printer`, and is what `str` gives of the Summary that is returned.
+    The table goes to `printer`, such as a logger's `info`; None prints nothing. It is what `str` gives of the Summary that is
+    returned, so that `print(summary(model, shape, printer=None))` prints it once.
 
     Raises ValueError, or TypeError, at the first layer that does not take what comes to it, with the shapes of both.
 
@@ -200,5 +206,6 @@ def summary(
         sum([cost.bytes for cost in shown]),
         sum([cost.multiply_adds for cost in shown]),
     )
-    printer(str(table))
+    if printer is not None:
+        printer(str(table))
     return table

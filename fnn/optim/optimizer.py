@@ -222,18 +222,17 @@ def _frozen_slots(opt: Optimizer, method: str, slots: object, like: Mapping[str,
     name = f"{type(opt).__name__}.{method}"
     if not isinstance(slots, Mapping) or not all([isinstance(vector, np.ndarray) for vector in slots.values()]):
         raise TypeError(f"{name}: the moments must be a dict of arrays by name, got {show(slots)}")
+    if like is not None and slots.keys() != like.keys():
+        raise ValueError(f"{name}: the moments are {sorted(slots)}, expected those of the state, {sorted(like)}")
     for key, vector in slots.items():
-        expected = dtype if like is None or key not in like else like[key].dtype
+        before = None if like is None else like[key]
+        expected = dtype if before is None else before.dtype
         if vector.dtype is not expected and vector.dtype.kind == "f" and vector.dtype != expected:
             raise TypeError(
                 f"{name}: the moment {key!r} is {describe(vector)}, expected {expected}, as before and as the parameters"
             )
-    if like is not None:
-        if slots.keys() != like.keys():
-            raise ValueError(f"{name}: the moments are {sorted(slots)}, expected those of the state, {sorted(like)}")
-        for key, vector in slots.items():
-            if vector.shape != like[key].shape:
-                raise ValueError(f"{name}: the moment {key!r} is {describe(vector)}, expected {describe(like[key])}, as before")
+        if before is not None and vector.shape != before.shape:
+            raise ValueError(f"{name}: the moment {key!r} is {describe(vector)}, expected {describe(before)}, as before")
     return {key: read_only(vector) for key, vector in slots.items()}
 
 

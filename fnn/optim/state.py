@@ -64,33 +64,39 @@ class OptState(Record, Generic[P]):
         """The numbers of the leaves whose moment this vector is, None for one that is no moment."""
         if _is_rate(key) or self.slots[key].dtype != self.layout.dtype:
             return None
+        leaves, segments = self._leaves_at(key), self.layout.segments
+        size = sum([segments[i].stop - segments[i].start for i in leaves])
+        return leaves if self.slots[key].shape == (size,) else None
+
+    def _leaves_at(self, key: str) -> list[int]:
+        """The numbers of the leaves that the part of this key sees: of every group around it, some."""
         leaves = list(range(len(self.layout.segments)))
         at = key.find(".") + 1
-        while at:  # a group that this part is inside of says which of its leaves these are
+        while at:
             numbers: Any = self.slots.get(f"{key[:at]}{LEAVES}")
             if numbers is not None:
                 leaves = [leaves[i] for i in numbers.tolist()]
             at = key.find(".", at) + 1
-        segments = self.layout.segments
-        size = sum([segments[i].stop - segments[i].start for i in leaves])
-        return leaves if self.slots[key].shape == (size,) else None
+        return leaves
 
     @property
     def learning_rates(self) -> dict[str, float]:
-        """The learning rates of the next update by the part of the optimiser that has them; "" for one without parts."""
-        # the shortest number that rounds to what is stored: 0.1 rather than 0.10000000149 in float32
-        return {key.rpartition(".")[0]: float(str(vector[0])) for key, vector in self.slots.items() if _is_rate(key)}
+        """The learning rate of the next update for every leaf that has one, by path: {"[0].weight": 0.001, ...}."""
+        found = {i: _rate_of(vector) for key, vector in self.slots.items() if _is_rate(key) for i in self._leaves_at(key)}
+        return {self.layout.segments[i].path: found[i] for i in sorted(found)}
 
     @property
     def learning_rate(self) -> float:
         """The learning rate of the next update. ValueError where the optimiser has none, or several that differ."""
-        rates = set(self.learning_rates.values())
-        if len(rates) != 1:
+        rates = {_rate_of(vector) for key, vector in self.slots.items() if _is_rate(key)}
+        if not rates:
             raise ValueError(
-                f"OptState.learning_rate: {self.made_by} has the rates {self.learning_rates}, not one; see learning_rates"
-                if rates
-                else f"OptState.learning_rate: {self.made_by} keeps none; one with blocks ends in optim.ScaleByLearningRate"
+                f"OptState.learning_rate: {self.made_by} keeps none; one with blocks ends in optim.ScaleByLearningRate"
             )
+        if len(rates) > 1:
+            first = {rate: path for path, rate in reversed(self.learning_rates.items())}
+            told = ", ".join(sorted([f"{rate} for {path or 'the root'}" for rate, path in first.items()]))
+            raise ValueError(f"OptState.learning_rate: {self.made_by} has {told}; see learning_rates")
         return rates.pop()
 
     def scale_learning_rate(self, factor: float, /) -> OptState[P]:
@@ -118,7 +124,7 @@ class OptState(Record, Generic[P]):
         return self._with_factors("with_learning_rate", factor)
 
     def _with_factors(self, method: str, factor_of: Callable[[float, float], float]) -> OptState[P]:
-        if not self.learning_rates:
+        if not any([_is_rate(key) for key in self.slots]):
             raise ValueError(f"OptState.{method}: {self.made_by} keeps no learning rate in its state")
         slots: dict[str, Array1] = {}
         for key, vector in self.slots.items():
@@ -136,3 +142,8 @@ LEAVES = "leaves"
 
 def _is_rate(key: str) -> bool:
     return key.rpartition(".")[2] == "learning_rate"
+
+
+def _rate_of(vector: Array1) -> float:
+    # the shortest number that rounds to what is stored: 0.1 rather than 0.10000000149 in float32
+    return float(str(vector[0]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -36,15 +36,21 @@ def activations(
     """
     if not low < high:
         raise ValueError(f"activations: low is {low} and high {high}, expected low < high")
-    if not isinstance(functions, Mapping):
-        listed = [functions] if callable(functions) else list(functions)
-        functions = {getattr(f, "__name__", repr(f)): f for f in listed}
-    if not functions:
+    if isinstance(functions, Mapping):
+        named = list(functions.items())
+    else:
+        # Any: what is no function is refused below
+        listed: list[Any] = list(functions) if isinstance(functions, (list, tuple)) else [functions]
+        named = [(getattr(f, "__name__", repr(f)), f) for f in listed]
+    if not named:
         raise ValueError("activations: functions is empty: there is nothing to draw")
+    for title, f in named:
+        if not callable(f):
+            raise TypeError(f"activations: {title} is a {type(f).__name__}, expected a function, as fnn.relu")
     x: Array1 = np.linspace(low, high, 401)
-    pairs = {title: _slope(title, f, x) for title, f in functions.items()}
-    made = several("activations", ax, len(pairs), 4, 2.8, 2.6)
-    for i, (each, (title, (y, slope))) in enumerate(zip(made, pairs.items(), strict=True)):
+    drawn = [(title, *_slope(title, f, x)) for title, f in named]
+    made = several("activations", ax, len(drawn), 4, 2.8, 2.6)
+    for i, (each, (title, y, slope)) in enumerate(zip(made, drawn, strict=True)):
         each.plot(x, y, color=BLUE, linewidth=1.8, label="f")
         each.plot(x, slope, "--", color=ORANGE, linewidth=1.4, label="f\N{PRIME}")
         each.axhline(0, color="gray", linewidth=0.6, zorder=0)
@@ -57,11 +63,13 @@ def activations(
 
 
 def _slope(title: str, f: Elementwise, x: Array1) -> tuple[Array1, Array1]:
-    y, pullback = vjp(f, x)
-    # a pullback of ones sums each column of the Jacobian: f' only where that is diagonal
-    middle: Value = slice(200, 201)
-    if np.shape(y) != x.shape or not np.array_equal(f(x[middle]), y[middle], equal_nan=True):
-        raise ValueError(
-            f"activations: {title} is not elementwise: its values depend on more than one entry, so it has no curve of its own"
-        )
-    return y, pullback(np.ones_like(y))
+    with np.errstate(all="ignore"):  # where it is not defined, as log below 0, the curve has a gap
+        y, pullback = vjp(f, x)
+        # a pullback of ones sums each column of the Jacobian: f' only where that is diagonal
+        middle: Value = slice(200, 201)
+        if np.shape(y) != x.shape or not np.array_equal(f(x[middle]), y[middle], equal_nan=True):
+            raise ValueError(
+                f"activations: {title} is not elementwise: its values depend on more than one entry, so it has no curve of its "
+                "own"
+            )
+        return y, pullback(np.ones_like(y))

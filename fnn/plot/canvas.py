@@ -65,7 +65,11 @@ def several(
         raise ValueError(
             f"{name}: ax has {len(given)} Axes but there are {n} pictures; make more, or leave ax out for a figure of its own"
         )
-    if projection is not None and any([each.name != projection for each in given[:n]]):
+    if projection is None:
+        bent = next((each.name for each in given[:n] if each.name != "rectilinear"), None)
+        if bent is not None:
+            raise ValueError(f"{name}: ax is {bent}, but this picture is flat; make it with figure.subplots()")
+    elif any([each.name != projection for each in given[:n]]):
         raise ValueError(
             f"{name}: ax is not three-dimensional; make it with figure.add_subplot(projection={projection!r}) or "
             f"figure.subplots(1, {n}, subplot_kw={{'projection': {projection!r}}})"
@@ -73,15 +77,18 @@ def several(
     return tuple(given[:n])
 
 
-def numbers(name: str, what: str, values: object, rank: int | None = None, axes: str = "") -> Value:
+def numbers(name: str, what: str, values: object, rank: int | None = None, axes: str = "real numbers") -> Value:
     """`values` as a real array: TypeError where they are no numbers, ValueError where the rank differs or nothing is there."""
     try:
         found = np.asarray(values)
     except ValueError as error:
         raise ValueError(f"{name}: {what} is no array: {error}") from None
     if found.dtype.kind not in "fiub":
-        kind = describe(found) if found.dtype.kind == "c" else f"a {type(values).__name__}"
-        raise TypeError(f"{name}: {what} is {kind}, expected real numbers")
+        kind = describe(found) if isinstance(values, np.ndarray) else f"a {type(values).__name__}"
+        if isinstance(values, (list, tuple)):
+            wrong = [type(v).__name__ for v in found.flat if not isinstance(v, (int, float, np.floating, np.integer))]
+            kind += f" that holds a {wrong[0]}"
+        raise TypeError(f"{name}: {what} is {kind}, expected {axes}")
     if rank is not None and found.ndim != rank:
         raise ValueError(f"{name}: {what} has shape {found.shape}, expected {axes}")
     if found.size == 0:

@@ -30,7 +30,8 @@ def confusion_matrix(
     >>> [text.get_text() for text in ax.texts]
     ['8\\n80%', '2\\n20%', '0', '5\\n100%']
     """
-    found = numbers("confusion_matrix", "counts", counts, 2, "[true class, predicted class]")
+    expected = "[true class, predicted class], as fnn.metrics.ConfusionMatrix(classes)(logits, labels) gives it"
+    found = numbers("confusion_matrix", "counts", counts, 2, expected)
     n = len(found)
     if found.shape != (n, n):
         raise ValueError(f"confusion_matrix: counts has shape {found.shape}, expected as many predicted as true classes")
@@ -56,7 +57,8 @@ def confusion_matrix(
     ax.set(xlabel="predicted", ylabel="true")
     if written:
         for (i, j), count in np.ndenumerate(found):
-            text = f"{count:.6g}\n{shares[i, j]:.0%}" if count else "0"
+            number = f"{count:.3g}" if count % 1 else f"{count:.0f}"
+            text = f"{number}\n{shares[i, j]:.0%}" if count else "0"
             color = "black" if light(image.cmap(shares[i, j])) else "white"
             ax.text(j, i, text, ha="center", va="center", color=color, fontsize=8)
     ax.figure.colorbar(image, ax=ax, shrink=0.8, label="share of the true class")

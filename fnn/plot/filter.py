@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fnn.arrays import Array2, Array4, Value
+from fnn.functional.checks import check_int
 from fnn.plot.canvas import numbers, one
 
 if TYPE_CHECKING:
@@ -48,9 +49,7 @@ def filters(
     n, h, w = images.shape
     if n > MOST:
         raise ValueError(f"filters: {n} images are too many to see, expected at most {MOST}; draw a part, as weight[..., :16]")
-    per_row = min(row or int(np.ceil(np.sqrt(2 * n))), n)
-    if per_row < 1:
-        raise ValueError(f"filters: columns is {columns}, expected at least 1")
+    per_row = min(check_int("filters", "columns", int(np.ceil(np.sqrt(2 * n))) if row is None else row), n)
     rows = -(-n // per_row)
     gap = max(1, h // 8)
     mosaic: Value = np.full((rows * (h + gap) - gap, per_row * (w + gap) - gap), np.nan)
@@ -63,7 +62,7 @@ def filters(
     limit = float(np.abs(images).max()) or 1.0
     shown = ax.imshow(np.ma.masked_invalid(mosaic), cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest")
     ax.set_facecolor("0.8")  # between the images, so that white stays a weight
-    ax.set(title=f"{n} filters of {h} x {w}", xticks=[], yticks=[])
+    ax.set(title=f"{n} filter{'s' * (n > 1)} of {h} x {w}", xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
     ax.figure.colorbar(shown, ax=ax, shrink=0.8, label="weight")
     return ax
@@ -72,6 +71,8 @@ def filters(
 def _of_dense(weight: Value, shape: tuple[int, int] | None) -> Value:
     pixels = weight.shape[0]
     side = round(pixels**0.5)
+    if shape is not None and not (isinstance(shape, tuple) and len(shape) == 2):
+        raise TypeError(f"filters: shape is {shape!r}, expected (height, width)")
     h, w = (side, side) if shape is None else shape
     if h * w != pixels:
         advice = "" if shape else "; say shape=(height, width)"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from fnn.arrays import Value
+from fnn.functional.checks import check_int
 from fnn.plot.canvas import BLUE, ORANGE, several, tidy
 from fnn.tree import PyTree, flatten, paths
 from fnn.tree.operations import check_floating
@@ -41,8 +42,7 @@ def histograms(
     named = paths(params)
     if not named:
         raise ValueError("histograms: params has no arrays: there is nothing to draw")
-    if bins < 1:
-        raise ValueError(f"histograms: bins is {bins}, expected at least 1")
+    check_int("histograms", "bins", bins)
     columns: list[list[Value]] = [[leaf for _, leaf in named]]
     if grads is not None:
         found = flatten(params)[1].leaves_of(grads)
@@ -64,12 +64,14 @@ def histograms(
         finite = flat[np.isfinite(flat)]
         each.hist(finite, bins, color=(BLUE, ORANGE)[kind], edgecolor="white", linewidth=0.4)
         each.set_title(("", "gradient of ")[kind] + f"{path}  {list(np.shape(values))}", fontsize=9)
-        notes = [f"mean {finite.mean():.2g}", f"std {finite.std():.2g}"] if finite.size else []
+        with np.errstate(over="ignore"):
+            notes = [f"mean {finite.mean():.2g}", f"std {finite.std():.2g}"] if finite.size else []
         if finite.size < flat.size:
             notes.append(f"{flat.size - finite.size} not finite")
         each.text(0.97, 0.95, "\n".join(notes), transform=each.transAxes, ha="right", va="top", fontsize=8)
         each.margins(y=0.35)  # room for the notes
         each.locator_params(axis="x", nbins=4)
+        each.locator_params(axis="y", integer=True)
         each.tick_params(labelsize=8)
         tidy(each)
     return made

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 
-from fnn.arrays import Array1, Scalar
+from fnn.arrays import Array1, Scalar, describe
+from fnn.functional.checks import check_int
 from fnn.plot.canvas import BLUE, ORANGE, one, tidy
 from fnn.plot.loss_curves import smoothed
 from fnn.training.train_state import TrainState
@@ -65,8 +66,12 @@ def find_learning_rate(
     """
     if not (0 < low < high and np.isfinite(high)):
         raise ValueError(f"find_learning_rate: low is {low} and high {high}, expected 0 < low < high")
-    if n < 8:
-        raise ValueError(f"find_learning_rate: n is {n}, expected at least 8 steps")
+    check_int("find_learning_rate", "n", n, 8)
+    if not callable(make_step):
+        raise TypeError(
+            f"find_learning_rate: make_step is a {type(make_step).__name__}, expected a function of the rate, as "
+            "lambda rate: fnn.train_step(loss, fnn.Adam(rate))"
+        )
     rates = np.geomspace(low, high, n)
     source = iter(batches)
     if isinstance(batches, Sequence):
@@ -81,6 +86,11 @@ def find_learning_rate(
         if batch is None:
             raise ValueError(
                 f"find_learning_rate: the batches ended after {len(losses)} of {n} steps; pass a list, which begins again"
+            )
+        if isinstance(batch, np.ndarray):
+            raise TypeError(
+                f"find_learning_rate: a batch is {describe(batch)}, expected the arguments of a step, (x, y); one batch is "
+                "written [(x, y)]"
             )
         ts, loss = make_step(rate)(ts, *batch)
         if not np.isfinite(loss):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class HasLoss(Protocol):
-    """A record of a run: what `curves` reads of it. It may also have other numbers, and a mapping `metrics` of them."""
+    """A record of a run: what `curves` reads of it. It may also have other numbers, and mappings `metrics`, `validation`."""
 
     @property
     def step(self) -> int:
@@ -33,7 +33,7 @@ Series: TypeAlias = Numbers | tuple[Numbers, Numbers]
 Records: TypeAlias = Sequence[HasLoss] | Sequence[Mapping[str, object]]
 _Lines: TypeAlias = dict[str, tuple[Array1, Array1]]
 
-_FEW = 40  # so many points of a validation curve get a mark each
+_FEW = 40  # so many points get a mark each
 
 
 def smoothed(values: Numbers, smooth: float) -> Array1:
@@ -61,20 +61,25 @@ def smoothed(values: Numbers, smooth: float) -> Array1:
 
 
 def curves(
-    data: Series | Mapping[str, Series] | Records,
+    data: Series | Records | Mapping[str, Series | Records],
     *,
-    validation: Series | Mapping[str, Series] | Records | str | None = None,
+    validation: Series | Records | Mapping[str, Series | Records] | str | None = None,
     of: str = "loss",
     smooth: float = 0.0,
     log: bool = False,
     ax: Axes | None = None,
 ) -> Axes:
-    """Curves over the steps of a run, on a linear or a logarithmic axis.
+    """Curves over the steps of a run, on a linear or a logarithmic axis; what belongs to the validation is dashed.
 
-    data: a row of values, one for each step; or a pair (steps, values); or several of these by name; or the records of a
-    run (objects or mappings with `step`, `loss` and perhaps `metrics`), of which `of` says what to draw. validation: the
-    same, drawn dashed; as a string, the name of the validation metric in the same records or mapping. Records that lack
-    what is drawn are left out.
+    data: the records of a run, as `fnn.fit` gives them or `fnn.io` reads them again (objects or mappings with `step`,
+    `loss` and perhaps `metrics` and `validation`); or a row of values, one for each step; or a pair (steps, values); or
+    several of these by name.
+
+    of: what to draw of records: "loss", the name of a metric, or any other of their numbers. What they have of the same name
+    from the validation is drawn with it. Records that lack both are left out.
+
+    validation: the validation curve where data has none, in the same forms; or the name of the one to draw: of a validation
+    metric of the records where that is another than `of`, or of one of several rows of values.
 
     smooth: 0 draws the values; otherwise (see `smoothed`) their average, and the values themselves faintly behind it.
     Validation curves are not smoothed. log: values that are not positive are gaps.
@@ -85,40 +90,39 @@ def curves(
     >>> [line.get_label() for line in ax.lines], ax.get_yscale()
     (['train', 'validation'], 'log')
     """
-    lines = _read("data", data, of, "train")
-    others: _Lines = {}
+    metric = validation if isinstance(validation, str) else of
+    lines, others = _read("data", data, "train", of, metric)
     if isinstance(validation, str):
-        # of records of `fit`, "loss" means what they have as "validation.loss"
-        makers: list[Any] = [getattr(record, "row", None) for record in data] if isinstance(data, Sequence) else []
-        rows: list[Any] = [make() for make in makers if callable(make)]
-        of_fit = any([f"validation.{validation}" in row for row in rows])
-        whole = _read("data", data, f"validation.{validation}" if of_fit else validation, "validation")
-        if isinstance(data, Mapping):
-            if validation not in whole:
-                raise ValueError(f"curves: validation is {validation!r} but data has {list(whole)}")
-            lines.pop(validation)
-            whole = {validation: whole[validation]}
-        others = whole
+        if validation in lines and isinstance(data, Mapping) and validation not in others:
+            others = {**others, validation: lines.pop(validation)}
+        elif not others:
+            raise ValueError(f"curves: validation is {validation!r} but data has {_names(data)}")
     elif validation is not None:
-        others = _read("validation", validation, of, "validation")
-        _check_lengths(lines, others, data, validation)
-    if log and not any([bool((y > 0).any()) for _, y in (*lines.values(), *others.values())]):
+        solid, dashed = _read("validation", validation, "validation", of, of)
+        others = {**others, **solid, **dashed}
+        _check_lengths(data, validation)
+    shown = [y for _, y in (*lines.values(), *others.values())]
+    if log and not any([bool((y > 0).any()) for y in shown]):
         raise ValueError("curves: log=True but no value is positive; leave it out for a linear axis")
+    if not any([bool(np.isfinite(y).any()) for y in shown]):
+        raise ValueError("curves: no value is finite: there is nothing to draw")
 
     ax = one("curves", ax)
     colors = {label: COLORS[i % len(COLORS)] for i, label in enumerate(lines)}
     for label, (x, y) in lines.items():
         if smooth:
             ax.plot(x, _shown(y, log), color=colors[label], alpha=0.25, linewidth=0.8, label="_raw")
-        ax.plot(x, _shown(smoothed(y, smooth), log), color=colors[label], linewidth=1.6, label=label)
+        average = _shown(smoothed(y, smooth), log)
+        ax.plot(x, average, color=colors[label], marker=_marker(x), markersize=3, linewidth=1.6, label=label)
     for label, (x, y) in others.items():
-        marker = "o" if len(x) <= _FEW else None
         text = f"{label}, validation" if label in lines else label
         color = colors.get(label, ORANGE)
-        ax.plot(x, _shown(y, log), "--", color=color, marker=marker, markersize=4, linewidth=1.4, label=text)
+        ax.plot(x, _shown(y, log), "--", color=color, marker=_marker(x), markersize=4, linewidth=1.4, label=text)
     if log:
         ax.set_yscale("log")
     ax.set(xlabel="step", ylabel=of)
+    if ax.get_xscale() == "linear":
+        ax.locator_params(axis="x", integer=True, min_n_ticks=1)
     if len(lines) + len(others) > 1:
         ax.legend(frameon=False)
     tidy(ax)
@@ -129,10 +133,15 @@ def _shown(y: Array1, log: bool) -> Array1:
     return np.where(y > 0, y, np.nan) if log else y
 
 
-def _check_lengths(lines: _Lines, others: _Lines, data: object, validation: object) -> None:
+def _marker(x: Array1) -> str | None:
+    """A mark for each of a few points: a point without neighbours is no line."""
+    return "o" if len(x) <= _FEW else None
+
+
+def _check_lengths(data: object, validation: object) -> None:
     """ValueError for rows of values of unlike lengths: nobody said at which steps those of validation are."""
     if _is_row(data) and _is_row(validation):
-        n, m = len(next(iter(lines.values()))[0]), len(next(iter(others.values()))[0])
+        n, m = np.size(data), np.size(validation)  # type: ignore[arg-type]  # a row is an array or a sequence
         if n != m:
             raise ValueError(
                 f"curves: data has {n} values and validation {m}; say at which steps they are, as validation=(steps, values)"
@@ -143,25 +152,40 @@ def _is_row(data: object) -> bool:
     return np.ndim(data) == 1 if isinstance(data, np.ndarray) else isinstance(data, Sequence) and np.isscalar(data[0])
 
 
-def _read(what: str, data: object, of: str, label: str) -> _Lines:
-    """Steps and values of every line, by its label."""
-    if isinstance(data, Mapping):
-        if not data:
-            raise ValueError(f"curves: {what} is an empty mapping: there is nothing to draw")
-        return {str(key): _pair(f"{what}[{key!r}]", series) for key, series in data.items()}
-    if isinstance(data, Sequence) and not isinstance(data, str) and data and _is_record(data[0]):
-        return {label: _of_records(what, data, of)}
-    return {label: _pair(what, data)}
+def _read(what: str, data: object, label: str, of: str, metric: str) -> tuple[_Lines, _Lines]:
+    """Steps and values of every line by its label: those of training (or whatever data is), and those of its validation."""
+    by_name = isinstance(data, Mapping)
+    named: Mapping[Any, object] = data if isinstance(data, Mapping) else {label: data}
+    if not named:
+        raise ValueError(f"curves: {what} is an empty mapping: there is nothing to draw")
+    lines: _Lines = {}
+    others: _Lines = {}
+    for key, series in named.items():
+        here = f"{what}[{key!r}]" if by_name else what
+        if not (isinstance(series, Sequence) and series and _is_record(series[0])):
+            lines[str(key)] = _pair(here, series)
+            continue
+        own, held = _of_records(here, series, of), _of_records(here, series, f"validation.{metric.removeprefix('epoch_')}")
+        if held is None and metric != of:
+            held = _of_records(here, series, metric)
+        if own is None and held is None:
+            raise ValueError(f"curves: no record of {here} has {of!r}, nor has its validation; the first has {_names(series)}")
+        if own is not None:
+            lines[str(key)] = own
+        if held is not None:
+            others[str(key) if by_name else "validation"] = held
+    return lines, others
 
 
 def _pair(what: str, series: object) -> tuple[Array1, Array1]:
+    expected = "one value for each step, a pair (steps, values), or a list of records"
     if isinstance(series, tuple) and len(series) == 2 and np.ndim(series[0]) == 1:
         steps = numbers("curves", f"the steps of {what}", series[0], 1, "[steps]")
         values: Value = numbers("curves", f"the values of {what}", series[1], 1, "[steps]")
         if len(steps) != len(values):
             raise ValueError(f"curves: {what} has {len(steps)} steps but {len(values)} values")
     else:
-        values = numbers("curves", what, series, 1, "one value for each step, a pair (steps, values), or records")
+        values = numbers("curves", what, series, 1, expected)
         steps = np.arange(len(values))
     return steps.astype(np.float64), values.astype(np.float64)
 
@@ -171,28 +195,32 @@ def _is_record(record: object) -> bool:
 
 
 def _look(record: object, key: str) -> object:
-    """record[key], record.key, or that of its metrics; None where it has none. Of a record of `fit`, what its row has."""
+    """record[key] or record.key, or that of its metrics; "validation.loss" is the "loss" of its validation; else None."""
+
     row = getattr(record, "row", None)
-    if callable(row):
+    if callable(row):  # a record of `fit`
         record = row()
-    if isinstance(record, Mapping):
-        found, metrics = record.get(key), record.get("metrics")
-    else:
-        found, metrics = getattr(record, key, None), getattr(record, "metrics", None)
-    return metrics.get(key) if found is None and isinstance(metrics, Mapping) else found
+
+    def get(name: str) -> object:
+        return record.get(name) if isinstance(record, Mapping) else getattr(record, name, None)
+
+    if (found := get(key)) is not None:
+        return found
+    group = "validation" if key.startswith("validation.") else "metrics"
+    numbers_of = get(group)
+    return numbers_of.get(key.removeprefix("validation.")) if isinstance(numbers_of, Mapping) else None
 
 
-def _of_records(what: str, records: Sequence[object], of: str) -> tuple[Array1, Array1]:
-    steps, values = [], []
-    for i, record in enumerate(records):
-        value = _look(record, of)
-        if value is not None:
-            step = _look(record, "step")
-            steps.append(i if step is None else step)
-            values.append(value)
-    if not values:
-        row = getattr(records[0], "row", None)
-        first = row() if callable(row) else records[0]
-        has = sorted(map(str, first)) if isinstance(first, Mapping) else f"a {type(first).__name__}"
-        raise ValueError(f"curves: no record of {what} has {of!r} (nor its metrics); the first is or has {has}")
-    return _pair(f"{of} of {what}", (steps, values))
+def _of_records(what: str, records: Sequence[object], key: str) -> tuple[Array1, Array1] | None:
+    """The steps and values of the records that have it; None where none has."""
+    found = [(i if (step := _look(r, "step")) is None else step, _look(r, key)) for i, r in enumerate(records)]
+    kept = [(step, value) for step, value in found if value is not None]
+    return _pair(f"{key} of {what}", tuple(zip(*kept, strict=True))) if kept else None
+
+
+def _names(data: object) -> str:
+    """What data has by name, for an error."""
+    record = data[0] if isinstance(data, Sequence) else data
+    row = getattr(record, "row", None)
+    found = row() if callable(row) else record
+    return f"{sorted(map(str, found))}" if isinstance(found, Mapping) else f"a {type(found).__name__}"

@@ -15,7 +15,7 @@ from fnn.functional.linear import DenseParams, LinearParams, dense
 from fnn.layers.core import Dense
 from fnn.layers.layer import Chain, Function, Layer
 from fnn.plot.canvas import BLUE, ORANGE, check_names, numbers, one, short
-from fnn.tree import PyTree, show
+from fnn.tree import PyTree, leaves, show
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -87,6 +87,8 @@ def network(
     """
     row = numbers("network", "x", x)
     row = row[np.newaxis] if row.ndim == 1 else row
+    if not isinstance(x, np.ndarray) or row.dtype.kind != "f":
+        row = row.astype(next((leaf.dtype for leaf in leaves(params)), np.float32))  # a list has no dtype of its own to keep
     if row.ndim != 2 or len(row) != 1:
         raise ValueError(f"network: x has shape {row.shape}, expected one example, [n] or [1, n], as x[:1]")
     stages = _stages(model, params)
@@ -95,7 +97,9 @@ def network(
     names = None if inputs is None else check_names("network", "inputs", inputs, row.shape[1])
     rows = max(len(column.values) for column in columns)
     width = _COLUMN * (len(columns) - 1 + 0.5 * (value is not None)) + 2.2
-    height = _ROW * rows + 1.7
+    is_narrow = value is not None and len(columns) < 3  # the legend needs two rows
+    below = 1.0 + 0.35 * is_narrow
+    height = _ROW * rows + 0.7 + below
     ax = one("network", ax, _INCH * width, _INCH * height)
     places = [_places(column, i) for i, column in enumerate(columns)]
     for (sources, targets), column in zip(pairwise(places), columns[1:], strict=True):
@@ -110,8 +114,8 @@ def network(
         text: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 9, "zorder": 4}
         _node(ax, end, 0, "0.9")
         ax.text(end, 0, f"loss\n{short(float(value))}", **text)
-    _legend(ax, value is not None)
-    ax.set(xlim=(-1.1, width - 1.1), ylim=(-_ROW * rows / 2 - 1.0, _ROW * rows / 2 + 0.7), aspect="equal")
+    _legend(ax, value is not None, is_narrow)
+    ax.set(xlim=(-1.1, width - 1.1), ylim=(-_ROW * rows / 2 - below, _ROW * rows / 2 + 0.7), aspect="equal")
     ax.set_axis_off()
     return ax
 
@@ -255,7 +259,7 @@ def _nearest(points: Value, others: Value) -> Value:
     return np.abs(points[:, np.newaxis] - others).max(2).min(1)
 
 
-def _legend(ax: Axes, with_loss: bool) -> None:
+def _legend(ax: Axes, with_loss: bool, is_narrow: bool) -> None:
     from matplotlib.lines import Line2D  # noqa: PLC0415 (only a drawing needs matplotlib)
 
     handles = [
@@ -267,4 +271,4 @@ def _legend(ax: Axes, with_loss: bool) -> None:
         handles.append(
             Line2D([], [], color=ORANGE, marker="o", linestyle="", label="derivative of the loss by what stands above it")
         )
-    ax.legend(handles=handles, loc="lower center", ncols=len(handles), frameon=False, fontsize=9)
+    ax.legend(handles=handles, loc="lower center", ncols=2 if is_narrow else len(handles), frameon=False, fontsize=9)

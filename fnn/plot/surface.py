@@ -28,13 +28,21 @@ def surfaces(
     >>> [ax.get_title() for ax in surfaces(x1, x2, {"truth": x1 * x2, "prediction": x1 * 0})]
     ['truth', 'prediction']
     """
+    expected = "expected surfaces by name, as {'truth': y, 'prediction': p}"
+    if not isinstance(heights, Mapping):
+        raise TypeError(f"surfaces: heights is a {type(heights).__name__}, {expected}")
     if not heights:
-        raise ValueError("surfaces: heights is empty, expected surfaces by name, as {'truth': y, 'prediction': p}")
+        raise ValueError(f"surfaces: heights is empty, {expected}")
     grid = numbers("surfaces", "x1", x1, 2, "[rows, columns], as np.meshgrid makes it")
     arrays = {title: numbers("surfaces", f"heights[{title!r}]", z) for title, z in heights.items()}
     for what, found in {"x2": numbers("surfaces", "x2", x2), **{f"heights[{k!r}]": z for k, z in arrays.items()}}.items():
         if found.shape != grid.shape:
             raise ValueError(f"surfaces: {what} has shape {found.shape} but x1 has {grid.shape}; reshape it to x1.shape")
+    # what is not finite is a hole
+    arrays = {title: np.where(np.isfinite(z), z, np.nan) for title, z in arrays.items()}
+    empty = next((title for title, z in arrays.items() if np.isnan(z).all()), None)
+    if empty is not None:
+        raise ValueError(f"surfaces: heights[{empty!r}] has no finite number")
     low, high = min(float(np.nanmin(z)) for z in arrays.values()), max(float(np.nanmax(z)) for z in arrays.values())
     if low == high:
         low, high = low - 0.5, high + 0.5

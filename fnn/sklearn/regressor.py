@@ -15,8 +15,9 @@ from fnn.sklearn.network import Network
 class Regressor(RegressorMixin, Network):  # type: ignore[misc]  # scikit-learn has no types
     """A multi-layer perceptron, or a net of your own, that learns numbers by the mean squared error.
 
-    The parameters are those of `Classifier`; a `model` gives [batch, outputs]. Targets y are [n] or [n, outputs]; the net
-    learns them with mean 0 and variance 1, and `predict` gives them back in their own units (`y_mean_`, `y_scale_`).
+    The parameters are those of `Classifier`; a `model` gives [batch, outputs], and the score of early stopping is
+    R^2 against the variance of all targets. Targets y are [n] or [n, outputs]; the net learns them with mean 0 and variance 1,
+    and `predict` gives them back in their own units (`y_mean_`, `y_scale_`).
 
     >>> import numpy as np
     >>> from fnn.sklearn import Regressor
@@ -39,10 +40,10 @@ class Regressor(RegressorMixin, Network):  # type: ignore[misc]  # scikit-learn 
         spread = target.std(axis=0)
         self.y_scale_ = np.where(spread > 0, spread, 1.0)
         scaled = ((target - self.y_mean_) / self.y_scale_).astype(np.float32)
-        self._train(x, scaled, scaled.shape[1], fnn.mse)
+        self._train(x, scaled, scaled.shape[1], fnn.mse, lambda found, target: 1 - fnn.mse(found, target))
         return self
 
     def predict(self, X: Any) -> Any:  # noqa: N803
         """The targets of rows X, shaped as those of `fit`, in float64."""
-        found = self._forward(X).astype(np.float64) * self.y_scale_ + self.y_mean_
+        found = self._forward(X) * self.y_scale_ + self.y_mean_
         return found[:, 0] if self._is_flat else found

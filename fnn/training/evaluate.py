@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar, overload
 
 import numpy as np
 
 from fnn.arrays import Scalar
-from fnn.data.batching import batches
+from fnn.data.rows import Rows
 from fnn.layers.layer import In, Layer, Out, forward
 from fnn.metrics.metric import Mean, Metric, Weights
-from fnn.training.feed import has_rows, rows_of
+from fnn.training.feed import pieces, rows_of
 from fnn.training.predict import check_batch_size
 from fnn.training.train_state import TrainState
+from fnn.training.usage import usage
 from fnn.tree import PyTree, show
 
 Target = TypeVar("Target")
@@ -25,7 +27,12 @@ ST = TypeVar("ST", bound=PyTree)
 Trained: TypeAlias = TrainState[PT, ST] | tuple[PT, ST]
 # pairs at once, or batches of them
 Pairs: TypeAlias = (
-    tuple[In, Target] | tuple[In, Target, Weights] | Iterable[tuple[In, Target]] | Iterable[tuple[In, Target, Weights]]
+    tuple[In, Target]
+    | tuple[In, Target, Weights]
+    | Rows[tuple[In, Target]]
+    | Rows[tuple[In, Target, Weights]]
+    | Iterable[tuple[In, Target]]
+    | Iterable[tuple[In, Target, Weights]]
 )
 Criterion: TypeAlias = Callable[[Out, Target], Scalar]
 
@@ -70,12 +77,14 @@ def evaluate(
     *,
     batch_size: int = 256,
 ) -> float: ...
+@usage("fnn.evaluate(model, ts, (x, y), fnn.metrics.Accuracy())")
 def evaluate(model: Any, trained: Any, data: Any, metrics: Any, /, *, batch_size: int = 256) -> Any:
     """Metrics of the model on data, in evaluation mode, in batches of `batch_size` rows.
 
     trained: a TrainState, or (params, state).
 
-    data: (x, target), or (x, target, weights); x may be a tree. Or an iterable of such batches, as `fnn.batches` gives them.
+    data: (x, target), or (x, target, weights); x may be a tree. Or what is read by rows and gives such tuples (see
+    `fnn.batches`); or an iterable of such batches.
 
     metrics: a metric of fnn.metrics, whose value is returned; or a criterion as `fnn.mse`, a mean over rows, which gives its
     mean over all rows; or a mapping of names to such, which gives a dict. The batches may differ in size: the result is that of
@@ -94,13 +103,14 @@ def evaluate(model: Any, trained: Any, data: Any, metrics: Any, /, *, batch_size
     params, state = _parts(trained)
     check_batch_size("evaluate", batch_size)
     is_one = not isinstance(metrics, Mapping)
-    named: dict[str, _Criterion | Metric[Any, Any, Any, Any]] = {
-        name: _as_metric(name, metric) for name, metric in ({"": metrics} if is_one else metrics).items()
+    named: dict[str, Metric[Any, Any, Any, Any]] = {
+        name: as_metric("evaluate", name, metric) for name, metric in ({"": metrics} if is_one else metrics).items()
     }
     counted = {name: metric.init() for name, metric in named.items()}
-    for batch in batches(data, batch_size) if has_rows(data) else data:
+    for batch in pieces("evaluate", data, batch_size):
         if not isinstance(batch, tuple) or len(batch) not in (2, 3):
-            raise TypeError(f"evaluate: a batch is {show(batch)}, expected (x, target) or (x, target, weights)")
+            hint = "; a list is one of batches: for arrays write (x, target)" if isinstance(data, list) else ""
+            raise TypeError(f"evaluate: a batch is {show(batch)}, expected (x, target) or (x, target, weights){hint}")
         x, *rest = batch
         if rows_of(batch) == 0:
             continue
@@ -119,38 +129,43 @@ def _parts(trained: Any) -> tuple[Any, Any]:
     return trained
 
 
-class _Criterion:
-    """A mean over rows as a metric: it is weighted with the number of rows of each batch."""
+def as_metric(name: str, of: str, metric: Any) -> Metric[Any, Any, Any, Any]:
+    """A metric, or a criterion as one; of: its name, for the error of the function `name`."""
+    if isinstance(metric, Metric):
+        return metric
+    if isinstance(metric, type) or not callable(metric):
+        which = f" {of!r}" if of else ""
+        hint = f"; make one with {metric.__name__}(...)" if isinstance(metric, type) else ""
+        hint = '; several are given by name, as {"loss": fnn.mse}' if isinstance(metric, (list, tuple)) else hint
+        raise TypeError(f"{name}: the metric{which} is {metric!r}, expected one of fnn.metrics or a function as fnn.mse{hint}")
+    return _RowMean(name, metric)
 
-    def __init__(self, f: Callable[[Any, Any], Any]) -> None:
-        self.f = f
+
+@dataclass(frozen=True)
+class _RowMean(Metric[Mean, Any, Any, float]):
+    """A criterion, the mean over rows of a batch, as a metric: batches count by their number of rows."""
+
+    name: str
+    criterion: Callable[[Any, Any], Any]
 
     def init(self) -> Mean:
         return Mean(np.float64(0), np.float64(0))
 
-    def measure(self, prediction: Any, target: Any, weights: None = None) -> Mean:
+    def measure(self, prediction: Any, target: Any, weights: Any = None, /) -> Mean:
         if weights is not None:
-            raise ValueError(f"evaluate: there are weights, which {self.f!r} does not take; use one of fnn.metrics")
-        value = self.f(prediction, target)
+            raise ValueError(f"{self.name}: there are weights, which {self.criterion!r} does not take; use one of fnn.metrics")
+        value = self.criterion(prediction, target)
         if np.ndim(value):
-            raise ValueError(f"evaluate: {self.f!r} gave {show(value)}, expected one number, the mean over the batch")
+            raise ValueError(
+                f"{self.name}: {self.criterion!r} gave {show(value)}, expected one number, the mean over the batch"
+            )
         rows = np.float64(rows_of(target))
         return Mean(rows * np.float64(value), rows)
 
-    def merge(self, a: Mean, b: Mean) -> Mean:
+    def merge(self, a: Mean, b: Mean, /) -> Mean:
         return Mean(a.total + b.total, a.weight + b.weight)
 
-    def compute(self, state: Mean) -> float:
+    def compute(self, state: Mean, /) -> float:
         if not state.weight:
-            raise ValueError("evaluate: there are no rows")
+            raise ValueError(f"{self.name}: there are no rows")
         return float(state.total / state.weight)
-
-
-def _as_metric(name: str, metric: Any) -> _Criterion | Metric[Any, Any, Any, Any]:
-    if isinstance(metric, Metric):
-        return metric
-    if isinstance(metric, type) or not callable(metric):
-        of = f" {name!r}" if name else ""
-        hint = f"; make one with {metric.__name__}(...)" if isinstance(metric, type) else ""
-        raise TypeError(f"evaluate: the metric{of} is {metric!r}, expected one of fnn.metrics or a function as fnn.mse{hint}")
-    return _Criterion(metric)

@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fnn.arrays import describe
 from fnn.layers.layer import In, Layer, Out, P, S, forward
-from fnn.tree import flatten, paths, show
+from fnn.training.usage import usage
+from fnn.tree import flatten, show
+from fnn.tree.structure import is_leaf
+
+if TYPE_CHECKING:
+    from fnn.data.batching import Batches
+    from fnn.data.rows import Examples, Subset
 
 
-def predict(model: Layer[In, Out, P, S], params: P, state: S, x: In, /, *, batch_size: int | None = None) -> Out:
+@usage("fnn.predict(model, ts.params, ts.state, x)")
+def predict(
+    model: Layer[In, Out, P, S],
+    params: P,
+    state: S,
+    x: In | Subset[In] | Examples[In] | Batches[In] | Iterator[In],
+    /,
+    *,
+    batch_size: int | None = None,
+) -> Out:
     """The model's output in evaluation mode; with batch_size in pieces of that many rows, joined, to bound memory.
 
-    Input and output may be trees: then every leaf is cut and joined along its first axis.
+    Input and output may be trees: then every leaf is cut and joined along its first axis. x may also be what is read by rows
+    (see `fnn.batches`), which is read in pieces of 256 rows where no batch_size is given, or an iterator of batches of inputs,
+    or what `fnn.batches` gives.
 
     Raises ValueError where leaves of x differ in their number of rows, and for outputs that have no rows.
 
@@ -23,20 +40,34 @@ def predict(model: Layer[In, Out, P, S], params: P, state: S, x: In, /, *, batch
     >>> fnn.predict(model, *fnn.init(model, fnn.key(0)), np.ones((5, 2), np.float32), batch_size=2).shape
     (5, 3)
     """
-    if batch_size is None:
-        return forward(model, params, state, x)[0]
-    check_batch_size("predict", batch_size)
-    tree: Any = x
-    leaves, structure = flatten(tree)
-    n = count_rows("predict", x)
+    if batch_size is not None:
+        check_batch_size("predict", batch_size)
+    elif _is_whole(x):
+        whole: Any = x
+        return forward(model, params, state, whole)[0]
+    from fnn.training.feed import pieces  # noqa: PLC0415 (loads when it is used)
+
     made: list[tuple[list[Any], Any]] = []
-    for i in range(0, max(n, 1), batch_size):
-        y: Any = forward(model, params, state, structure.unflatten([leaf[i : i + batch_size] for leaf in leaves]))[0]
+    for piece in pieces("predict", x, 256 if batch_size is None else batch_size):
+        y: Any = forward(model, params, state, piece)[0]
         made.append(flatten(y))
         if any([np.ndim(leaf) == 0 for leaf in made[-1][0]]):
             raise ValueError(f"predict: the model gives {show(y)}, which has no rows to join; leave batch_size out")
+    if not made:
+        raise ValueError("predict: there are no batches, so the shape of the output is not known")
     out: Out = made[0][1].unflatten([np.concatenate(parts) for parts in zip(*[found for found, _ in made], strict=True)])
     return out
+
+
+def _is_whole(x: object) -> bool:
+    """Whether this is a model's input, an array or a tree, and not something to read inputs from."""
+    cls = type(x)
+    return (
+        isinstance(x, (tuple, list, dict))
+        or is_leaf(x)
+        or hasattr(cls, "__dataclass_fields__")
+        or not (hasattr(cls, "__iter__") or hasattr(cls, "__getitem__"))
+    )
 
 
 def check_batch_size(name: str, batch_size: object) -> None:
@@ -45,17 +76,3 @@ def check_batch_size(name: str, batch_size: object) -> None:
         raise TypeError(f"{name}: batch_size is {batch_size}, a {type(batch_size).__name__}, expected an int")
     if batch_size < 1:
         raise ValueError(f"{name}: batch_size is {batch_size}, expected at least 1")
-
-
-def count_rows(name: str, x: Any) -> int:
-    """The number of rows that all leaves of x have."""
-    found = paths(x)
-    if not found or any([leaf.ndim == 0 for _, leaf in found]):
-        raise ValueError(f"{name}: the input is {show(x)}, expected arrays with an axis of rows first")
-    (first, head), *rest = found
-    for path, leaf in rest:
-        if len(leaf) != len(head):
-            raise ValueError(
-                f"{name}: {path} is {describe(leaf)} but {first} is {describe(head)}; they must have equal first axes"
-            )
-    return len(head)

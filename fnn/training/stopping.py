@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass, replace
+from dataclasses import KW_ONLY, InitVar, dataclass, replace
 from math import isfinite, isnan
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -15,21 +15,15 @@ from fnn.training.train_state import TrainState
 from fnn.tree import PyTree, paths
 
 T = TypeVar("T")
-if TYPE_CHECKING:
-    from typing_extensions import TypeVar as TypeVarWithDefault
-
-    Kept = TypeVarWithDefault("Kept", default=Any)  # so that KeepBest(3) needs no annotation
-else:
-    Kept = TypeVar("Kept")
 
 
 @dataclass(frozen=True)
 class EarlyStopping(Generic[T]):
     """After `patience` values in a row that are no better than the best, `stopped` is true; `best_state` is that of the best.
 
-    Better than the best means by more than `min_delta`. The state to
-    begin with is the TrainState that training starts from. `maximize=True` is for metrics that should grow. A value that is
-    not a number is never better. Prechelt, "Early stopping - but when?" (1998).
+    Better than the best means by more than `min_delta`. `best_state` is at first the TrainState that training starts from.
+    `maximize=True` is for metrics that should grow. A value that is not a number is never better. Prechelt, "Early stopping -
+    but when?" (1998).
 
     >>> import fnn
     >>> stopping = fnn.EarlyStopping(2, "at the start")
@@ -69,14 +63,15 @@ class EarlyStopping(Generic[T]):
 
 
 @dataclass(frozen=True)
-class KeepBest(Generic[Kept]):
+class KeepBest(Generic[T]):
     """The k best of what it is shown: `entries` are pairs (value, state), the best first; of equal values the first seen.
 
-    `maximize=True` is for metrics that should grow. A value that is not a number is never kept. To have the states typed
-    write `fnn.KeepBest[Run](3)`, with Run the type of the TrainState.
+    `start` is the TrainState that training starts from; it is no entry, but stands in for those that are still missing, so
+    that a file of a KeepBest has the same arrays at any time. `maximize=True` is for metrics that should grow. A value that is
+    not a number is never kept.
 
     >>> import fnn
-    >>> kept = fnn.KeepBest[str](2, maximize=True)
+    >>> kept = fnn.KeepBest(2, "at the start", maximize=True)
     >>> for name, accuracy in [("a", 0.5), ("b", 0.9), ("c", 0.7)]:
     ...     kept = kept.update(accuracy, name)
     >>> kept.entries
@@ -84,19 +79,28 @@ class KeepBest(Generic[Kept]):
     """
 
     k: int
+    start: InitVar[T]
     _: KW_ONLY
     maximize: bool = False
-    entries: tuple[tuple[float, Kept], ...] = ()
+    places: tuple[tuple[float, T], ...] = ()
+    filled: int = 0
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, start: T) -> None:
         check_int("KeepBest", "k", self.k, 1)
+        if not self.filled:
+            object.__setattr__(self, "places", ((0.0, start),) * self.k)
 
     @property
-    def states(self) -> tuple[Kept, ...]:
+    def entries(self) -> tuple[tuple[float, T], ...]:
+        """The pairs (value, state), the best first."""
+        return self.places[: self.filled]
+
+    @property
+    def states(self) -> tuple[T, ...]:
         """The states alone, the best first: for a vote or a mean."""
         return tuple([state for _, state in self.entries])
 
-    def update(self, value: float | Scalar, state: Kept, /) -> KeepBest[Kept]:
+    def update(self, value: float | Scalar, state: T, /) -> KeepBest[T]:
         """The k best of those before and this one."""
         check_number("KeepBest.update", "the value", value)
         number = float(value)
@@ -104,7 +108,8 @@ class KeepBest(Generic[Kept]):
             return self
         # sorted keeps the order of equal values, also in reverse
         ranked = sorted([*self.entries, (number, state)], key=lambda entry: entry[0], reverse=self.maximize)
-        return replace(self, entries=tuple(ranked[: self.k]))
+        filled = min(len(ranked), self.k)
+        return replace(self, start=state, places=(*ranked[:filled], *self.places[filled:]), filled=filled)
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, overload
+from dataclasses import dataclass
+from typing import Any, Concatenate, Literal, NamedTuple, ParamSpec, TypeVar, overload
 
 import numpy as np
 
 from fnn.arrays import Array2, Scalar, Value
 from fnn.autodiff.transforms import detach, differentiate
 from fnn.layers.layer import Layer, check_layer, is_layer
+from fnn.layers.pullback import by_tape, vjp
 from fnn.mode import Mode, Train
 from fnn.optim.optimizer import Optimizer, apply_flat, check_is_optimizer
+from fnn.training.plan import Plan, Shapes, shapes_of
 from fnn.training.train_state import P, S, TrainState
 from fnn.tree import leaves as leaves_of
 from fnn.tree import show
@@ -67,12 +70,12 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
             f"train_step: the loss is {loss!r}, expected a function; of a model write fnn.supervised(model, criterion)"
         )
     check_is_optimizer("train_step", opt)
-    # What the last step made: its parameters, their leaves and the vector they are views of. Only a cache: parameters
-    # that come from elsewhere are packed anew. One name bound to one tuple, so that threads cannot see half of it.
-    last: tuple[Any, list[Value], Value] = (object(), [], None)
+    plan = Plan(loss.vjp) if isinstance(loss, Supervised) and not has_aux else None
+    # Only a cache; one name bound to one tuple, so that threads cannot see half of it.
+    last = _Last(object(), [], None, None, None)
 
     def step(ts: TrainState[Any, Any], /, *batch: Any, **options: Any) -> Any:
-        nonlocal last
+        nonlocal last, plan
         if not isinstance(ts, TrainState):
             raise TypeError(
                 f"train_step: the first argument is a {type(ts).__name__}, expected a TrainState, as fnn.start or "
@@ -80,30 +83,59 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
             )
         opt_state = ts.opt
         layout = opt_state.layout
-        params, leaves, vector = last
-        if params is not ts.params or not layout.structure.immutable:
+        params, leaves, vector, state, checked = last
+        goes_on = params is ts.params and layout.structure.immutable
+        if not goes_on:
             leaves = layout.leaves_of("train_step", "the parameters", ts.params)
             vector = layout.pack(leaves)
         mode = Train(ts.key).fold(ts.step)
-        found = differentiate("train_step", loss, layout.structure, leaves, (ts.state, mode, *batch), options, has_aux=True)
-        if has_aux and not (isinstance(found.aux, tuple) and len(found.aux) == 2):
-            raise TypeError(f"train_step: with has_aux=True the loss must return (loss, (state, aux)), got {show(found.aux)}")
-        state, aux = found.aux if has_aux else (found.aux, None)
-        if state is not ts.state:
-            state = detach(state, found.tape, freeze=True)
-            _check_state(ts.state, state)
-        grads = layout.pack(
-            [np.zeros(leaf.shape, leaf.dtype) if g is None else g for leaf, g in zip(leaves, found.leaves, strict=True)]
-        )
+        shapes = None if plan is None or options else shapes_of(batch)
+        is_known = goes_on and shapes is not None and shapes == checked and state is ts.state
+        planned = plan.run(layout, params, state, mode, batch) if is_known and plan is not None else None
+        aux = None
+        if planned is not None:
+            value, state, grads, buffer = planned
+        else:
+            found = differentiate(
+                "train_step", loss, layout.structure, leaves, (ts.state, mode, *batch), options, has_aux=True
+            )
+            value, state = found.loss, found.aux
+            if has_aux:
+                if not (isinstance(state, tuple) and len(state) == 2):
+                    raise TypeError(
+                        f"train_step: with has_aux=True the loss must return (loss, (state, aux)), got {show(found.aux)}"
+                    )
+                state, aux = state[0], detach(state[1], found.tape)
+            if state is not ts.state:
+                state = detach(state, found.tape, freeze=True)
+                _check_state(ts.state, state)
+            grads = layout.pack(
+                [np.zeros(leaf.shape, leaf.dtype) if g is None else g for leaf, g in zip(leaves, found.leaves, strict=True)]
+            )
+            if is_known:  # only the plan runs into an error: a layer that it does not suit
+                plan = None
         vector, new_opt = apply_flat(opt, grads, opt_state, vector)
+        if planned is not None and plan is not None:
+            plan.put_back(buffer, new_opt.slots)
         leaves = layout.views(vector)
         params = layout.structure.unflatten(leaves)
-        last = (params, leaves, vector)
+        last = _Last(params, leaves, vector, state, shapes)
         new: Any = object.__new__(TrainState)
         new.__dict__.update(params=params, state=state, opt=new_opt, key=ts.key, step=ts.step + 1)
-        return new, ((found.loss, detach(aux, found.tape)) if has_aux else found.loss)
+        return new, ((value, aux) if has_aux else value)
 
     return step
+
+
+class _Last(NamedTuple):
+    """What the last step made: parameters, their leaves, the vector they are views of, the state; and what it was given:
+    shapes and dtypes of its batch. The next step need not check them again."""
+
+    params: Any
+    leaves: list[Value]
+    vector: Value
+    state: Any
+    shapes: Shapes | None
 
 
 def _check_state(before: Any, after: Any) -> None:
@@ -136,13 +168,38 @@ def supervised(model: Any, criterion: Any, /) -> Any:
     check_layer("supervised", model)
     if not callable(criterion):
         raise TypeError(f"supervised: the criterion is {criterion!r}, expected a function, as fnn.mse")
-    run = model.forward
+    return Supervised(model, criterion)
 
-    def loss(params: Any, state: Any, mode: Mode, x: Any, target: Any, /) -> Any:
-        prediction, state = run(params, state, x, mode)
-        return criterion(prediction, target), state
 
-    return loss
+@dataclass(frozen=True)
+class Supervised:
+    """The loss of a model. Made by `supervised`."""
+
+    model: Layer[Any, Any, Any, Any]
+    criterion: Callable[[Any, Any], Scalar]
+
+    def __call__(self, params: Any, state: Any, mode: Mode, x: Any, target: Any, /) -> tuple[Scalar, Any]:
+        prediction, state = self.model.forward(params, state, x, mode)
+        return self.criterion(prediction, target), state
+
+    def vjp(self, params: Any, state: Any, mode: Mode, x: Any, target: Any, /) -> tuple[Scalar, Any, Callable[[Any], None]]:
+        """(loss, new state, pull), where `pull(into)` writes the gradient: see `layers.pullback`."""
+        prediction, state, through_model = vjp(self.model, params, state, x, mode, False)
+        rule: Any = getattr(self.criterion, "vjp", None)
+        if rule is None:
+            loss, _, back = by_tape(lambda _, y: (self.criterion(y, target), None), None, None, prediction, True)
+        else:
+            loss, through_criterion = rule(prediction, target)
+
+            def back(g: Any, _: None) -> Any:
+                return through_criterion(g)
+
+        def pull(into: Any) -> None:
+            g = back(loss.dtype.type(1), None)
+            if through_model is not None:
+                through_model(g, into)
+
+        return loss, state, pull
 
 
 def repeat(

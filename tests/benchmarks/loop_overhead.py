@@ -46,7 +46,7 @@ def by_hand(batches: Any) -> None:
 
 
 def by_fit(data: Any, **options: Any) -> None:
-    for _ in fnn.fit(step, start, data, batch_size=1, key=KEY, **{"progress": False, **options}):
+    for _ in fnn.fit(step, start, data, **{"progress": False, **options}):
         pass
 
 
@@ -68,7 +68,7 @@ def main() -> None:
         lambda: by_fit(made, progress=Terminal()),
         lambda: by_fit(made, log_every=1),
     )
-    cut, cut_fitted = best(lambda: by_hand(fnn.batches((x, y), 1, KEY)), lambda: by_fit((x, y)))
+    cut, cut_fitted = best(lambda: by_hand(fnn.batches((x, y), 1, KEY)), lambda: by_fit((x, y), batch_size=1, key=KEY))
     print(f"by hand {hand:.2f} us a step; fit adds {fitted - hand:.2f}, on a terminal {shown - hand:.2f},", end=" ")
     print(f"with a record of every step {every - hand:.2f}")
     print(f"arrays cut by fnn.batches: by hand {cut:.2f} us a step; fit adds {cut_fitted - cut:.2f}")

@@ -48,6 +48,11 @@ with tempfile.TemporaryDirectory() as name:
     assert_type(checkpoints.save((ts, {"best": 0.5}), step=1), Path)
     assert_type(checkpoints.restore((ts, {"best": 0.0})), tuple[Net, dict[str, float]])
     assert_type(checkpoints.best(ts), Net)
+    whole = (ts, fnn.EarlyStopping(3, ts), fnn.KeepBest(2, ts), fnn.optim.ReduceOnPlateau())
+    resumed = fnn.io.Checkpoints(folder / "whole").resume(whole)
+    assert_type(resumed, tuple[Net, fnn.EarlyStopping[Net], fnn.KeepBest[Net], fnn.optim.ReduceOnPlateau])
+    assert_type(resumed[2].states, tuple[Net, ...])
+    assert_type(resumed[2].update(0.5, ts).entries, tuple[tuple[float, Net], ...])
     latest = checkpoints.latest()
     assert latest is not None
     assert_type(latest.metric, float | None)

@@ -76,6 +76,7 @@ assert_type(colour, fnn.data.OneHot[str])
 assert_type(colour.apply(["red"]), fnn.Array2)
 assert_type(colour.invert(colour.apply(["red"])), list[str])
 assert_type(fnn.data.OneHot.fit([3, 1]), fnn.data.OneHot[int])
+assert_type(fnn.data.OneHot.init(), fnn.data.OneHot[str])
 
 with TemporaryDirectory() as folder:
     path = Path(folder) / "houses.csv"
@@ -84,6 +85,14 @@ with TemporaryDirectory() as folder:
     assert_type(table.y, fnn.Array1)
     assert_type(fnn.read_csv(path, label="town").y, fnn.Int1)
     assert_type(fnn.read_csv(path, columns=["size"]).y, None)
+    assert_type(fnn.read_csv(path, like=table), fnn.data.Table[fnn.Array1])
+    assert_type(fnn.read_csv(path, like=table.without_y()), fnn.data.Table[None])
+    assert_type(fnn.read_csv(path, categories={"town": ["Rome"]}, label="town", dtype=np.float64), fnn.data.Table[fnn.Int1])
+    fnn.save(path, (scale, colour))
+    like = (fnn.Normalizer.init(2), fnn.data.OneHot.init())
+    assert_type(fnn.load(path, like), tuple[fnn.Normalizer, fnn.data.OneHot[str]])
+    path.write_text("size,town,price\n70,Rome,200\n")
+    assert_type(fnn.read_csv(path, categories={"town": fnn.data.OneHot(("Rome",))}).codes, fnn.Int2)
     for part in fnn.batches(table, 2, key):
         assert_type(part, fnn.data.Table[fnn.Array1])
         assert_type(part.features(), fnn.Array2)

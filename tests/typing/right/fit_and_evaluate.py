@@ -3,6 +3,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import TypeAlias, assert_type
 
 import numpy as np
@@ -26,7 +27,7 @@ def validate(ts: Run) -> dict[str, float]:
 
 
 stopping = fnn.EarlyStopping(2, start)
-kept = fnn.KeepBest[Run](2)
+kept = fnn.KeepBest(2, start)
 run = fnn.fit(step, start, (x, labels), epochs=2, validation=validate, progress=False)
 for record in run:
     assert_type(record, fnn.FitRecord[Params, State])
@@ -53,6 +54,28 @@ for record in fnn.fit(step, start, by_epoch(0), progress=False):
     assert_type(record, fnn.FitRecord[Params, State])
 for record in fnn.fit(step, start, [(x, labels)], progress=False):
     assert_type(record, fnn.FitRecord[Params, State])
+
+
+def from_start(epoch: int, start: int) -> fnn.data.Prefetched[tuple[fnn.Array2, fnn.Int1]]:
+    return fnn.prefetch(fnn.batches((x, labels), 4, fnn.key(0), epoch, start=start))
+
+
+for record in fnn.fit(step, start, from_start, epochs=2, steps_per_epoch=2, progress=False):
+    assert_type(record, fnn.FitRecord[Params, State])
+for record in fnn.fit(step, start, lambda epoch: fnn.batches((x, labels), 4, fnn.key(0), epoch), progress=False):
+    assert_type(record, fnn.FitRecord[Params, State])
+for record in fnn.fit(step, start, lambda e, n: fnn.batches((x, labels), 4, fnn.key(0), e, start=n), progress=False):
+    assert_type(record, fnn.FitRecord[Params, State])
+for record in fnn.fit(step, start, partial(fnn.batches, (x, labels), 4, fnn.key(0)), progress=False):
+    assert_type(record, fnn.FitRecord[Params, State])
+for record in fnn.fit(step, start, fnn.data.subset((x, labels), np.arange(4)), batch_size=2, last="drop", progress=False):
+    assert_type(record.epoch_loss, float)
+
+some = fnn.data.subset(x, np.arange(4))
+assert_type(fnn.predict(model, start.params, start.state, some), fnn.Array2)
+assert_type(fnn.predict(model, start.params, start.state, fnn.batches(x, 4)), fnn.Array2)
+assert_type(fnn.predict(model, start.params, start.state, fnn.prefetch(fnn.batches(x, 4))), fnn.Array2)
+assert_type(fnn.evaluate(model, start, fnn.data.subset((x, labels), np.arange(4)), fnn.cross_entropy), float)
 
 
 def reconstruct(p: fnn.DenseParams, s: None, mode: fnn.Mode, x: fnn.Array2) -> tuple[fnn.Scalar, None]:

@@ -31,6 +31,10 @@ assert_type(fnn.plot.curves(losses, validation=([0, 2], [1.0, 0.5]), smooth=0.5,
 assert_type(fnn.plot.curves({"a": losses, "b": [1.0, 2.0, 3.0]}), Axes)
 records = [Epoch(1, losses[0], {"hits": 0.5}), Epoch(2, losses[1], {"hits": 0.6})]
 assert_type(fnn.plot.curves(records, of="hits", validation="loss", ax=Figure().add_subplot()), Axes)
+run = list(fnn.fit(fnn.train_step(loss, opt), ts, (x, y), validation=lambda ts: {"loss": 0.5}))
+assert_type(fnn.plot.curves(run), Axes)
+assert_type(fnn.plot.curves(run, of="epoch_loss", validation=run), Axes)
+assert_type(fnn.plot.curves({"a": run, "b": run}), Axes)
 found = fnn.plot.find_learning_rate(lambda rate: fnn.train_step(loss, fnn.Adam(rate)), ts, [(x, y)], n=8)
 assert_type(found, fnn.plot.RateSearch)
 assert_type(found.rates, fnn.Array1)

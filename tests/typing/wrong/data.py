@@ -29,4 +29,7 @@ fnn.data.OneHot.fit([1.5])  # mypy: [list-item]  pyright: [reportArgumentType, r
 fnn.data.OneHot.fit(["a"]).apply([1])  # mypy: [list-item]  pyright: [reportArgumentType]
 fnn.read_csv("houses.csv", target="price", label="town")  # mypy: [call-overload]  pyright: [reportCallIssue]
 fnn.read_csv("houses.csv").y.mean()  # mypy: [attr-defined]  pyright: [reportAttributeAccessIssue]
+fnn.read_csv("houses.csv", dtype=int)  # mypy: [arg-type]  pyright: [reportArgumentType]
+fnn.read_csv("houses.csv", categories={"town": [1]})  # mypy: [list-item]  pyright: [reportArgumentType]
+fnn.read_csv("houses.csv", like=fnn.read_csv("houses.csv"), target="price")  # mypy: [call-overload]  pyright: [reportCallIssue]
 fnn.datasets.two_moons(0, 20)  # mypy: [arg-type]  pyright: [reportArgumentType]

@@ -20,6 +20,12 @@ fnn.fit(step, other, (x, y))  # mypy: [arg-type, misc]  pyright: [reportArgument
 fnn.fit(step, start.params, (x, y))  # mypy: [call-overload]  pyright: [reportArgumentType, reportCallIssue]
 fnn.fit(step, start, (x, y), epochs="all")  # mypy: [call-overload]  pyright: [reportArgumentType, reportCallIssue]
 fnn.fit(step, start, (x, y), validation=(x, y))  # mypy: [call-overload]  pyright: [reportArgumentType, reportCallIssue]
+fnn.fit(step, start, (x, y), last="all")  # mypy: [call-overload]  pyright: [reportArgumentType, reportCallIssue]
+fnn.fit(step, start, (x, y), epoch=3)  # mypy: [call-overload]  pyright: [reportCallIssue]
+fnn.fit(step, start, lambda epoch: fnn.batches((x, labels), 4))  # mypy: [misc]  pyright: [reportArgumentType, reportCallIssue]
+fnn.fit(step, start, fnn.data.subset((x, labels), np.arange(4)))  # mypy: [misc]  pyright: [reportArgumentType, reportCallIssue]
+fnn.predict(model, start.params, start.state, fnn.batches(labels, 4))  # mypy: []  pyright: [reportArgumentType]
+fnn.predict(model, start, x)  # mypy: [call-arg, misc]  pyright: [reportCallIssue]
 stopping = fnn.EarlyStopping(3, start)
 stopping.update(0.5, other)  # mypy: [arg-type]  pyright: [reportArgumentType]
 fnn.evaluate(model, other, (x, labels), fnn.metrics.Accuracy())  # mypy: [misc]  pyright: [reportArgumentType, reportCallIssue]

@@ -1,0 +1,80 @@
+"""The planned gradient: a supervised loss forwards and backwards without tracers, into one vector that is used again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from fnn.arrays import Array1, Scalar, Value
+from fnn.autodiff import debug
+from fnn.mode import Mode
+from fnn.tree import Layout
+
+Shapes: TypeAlias = list[tuple[tuple[int, ...], np.dtype[Any]]]
+
+
+class Planned(NamedTuple):
+    """Loss, new state and gradient; `grads` is the vector of `buffer`, which `Plan.put_back` takes for another step."""
+
+    loss: Scalar
+    state: Any
+    grads: Array1
+    buffer: Any
+
+
+@cache
+def _reuse_large_blocks() -> None:
+    """Let the C library keep what is freed of large arrays for the next step: by glibc's rule, the largest block that was
+    ever freed, of up to 32 MB, is the measure of what it takes from the system anew and page by page. Touches no memory."""
+    np.empty((32 << 20) - 8_192, np.uint8)
+
+
+class Plan:
+    """Gradients of a loss that has a way back of its own, `vjp(params, state, mode, *batch) -> (loss, state, pull)`.
+
+    It checks nothing: a step runs it for parameters and state that the step before made, and a batch with the shapes and
+    dtypes of that before, so that all was checked then. Its kernels are those of the ordinary way, and its results are the
+    same bit for bit. Where it meets an error it gives None, and the ordinary way says what is wrong.
+    """
+
+    def __init__(self, vjp: Callable[..., tuple[Scalar, Any, Callable[[Any], None]]]) -> None:
+        _reuse_large_blocks()
+        self._vjp = vjp
+        # Gradient vectors that no step is using, each with the tree of its views. Threads take from the list and append
+        # to it, which are atomic; one that finds it empty makes a vector for itself.
+        self._spare: list[tuple[Layout[Any], Array1, Any]] = []
+
+    def run(self, layout: Layout[Any], params: Any, state: Any, mode: Mode, batch: Sequence[Value]) -> Planned | None:
+        """The gradient, or None."""
+        if debug.is_active():
+            return None
+        try:
+            buffer = self._spare.pop()
+        except IndexError:
+            buffer = None
+        if buffer is None or buffer[0] is not layout:
+            vector = np.empty(layout.size, layout.dtype)
+            buffer = layout, vector, layout.unpack(vector)
+        try:
+            loss, state, pull = self._vjp(params, state, mode, *batch)
+            pull(buffer[2])
+        except Exception:  # noqa: BLE001 (the ordinary way runs into the same, and says where)
+            return None
+        return Planned(loss, state, buffer[1], buffer)
+
+    def put_back(self, buffer: Any, slots: Mapping[str, Array1]) -> None:
+        """The vector may be used again, unless an optimiser keeps it as a moment."""
+        vector = buffer[1]
+        for slot in slots.values():
+            if slot is vector or slot.base is vector:
+                return
+        self._spare.append(buffer)
+
+
+def shapes_of(batch: Sequence[Value]) -> Shapes | None:
+    """Shapes and dtypes of a batch of plain arrays, None for any other."""
+    found = [(a.shape, a.dtype) for a in batch if a.__class__ is np.ndarray]
+    return found if len(found) == len(batch) else None
