@@ -424,7 +424,10 @@ def test_each_group_is_as_if_it_were_alone() -> None:
     rates = state.learning_rates
     cosine = optim.Cosine(0.1, steps=10)(3)
     assert rates == pytest.approx({".weight": cosine, ".kernel": cosine, ".bias": 0.5, ".gain": 0.3})
-    with pytest.raises(ValueError, match=r"OptState.learning_rate: Groups has 0.07.* for .weight, 0.3 for .gain, 0.5 for .bias; see learning_rates"):
+    with pytest.raises(
+        ValueError,
+        match=r"OptState.learning_rate: Groups has 0.07.* for .weight, 0.3 for .gain, 0.5 for .bias; see learning_rates",
+    ):
         _ = state.learning_rate
 
 

@@ -187,6 +187,12 @@ def fused(
 
     def make(kernel: Callable[..., Any]) -> Callable[..., Any]:
         def op(*args: Value, **options: Any) -> Any:
+            for a in args:
+                if a.__class__ is Tracer or a.__class__ is Abstract:
+                    break
+            else:
+                made = kernel(*args, **options)
+                return (made[0], made[1]) if has_aux else made[0]
             tape = None
             inside = list(args)
             wanted = [False] * n
@@ -200,11 +206,9 @@ def fused(
                     inside[k] = v
                     wanted[k] = True
                     parents.append(a.index)
-            if tape is None and Abstract in [a.__class__ for a in args]:
+            if tape is None:
                 return reference(*args, **options)
             made = kernel(*inside, **options)
-            if tape is None:
-                return (made[0], made[1]) if has_aux else made[0]
             saved = (made[-1], tuple(wanted), tuple(inside), options)
             if made[0].__class__ is tuple:
                 return tuple(tape.record_several(made[0], parents, lambda gs: pull_wanted(gs, *saved)))

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Generic, Protocol, TypeVar, TypeVarTuple, overload
 
 from fnn.arrays import Array, Array2, Array3, Value
+from fnn.autodiff import debug
 from fnn.autodiff.transforms import watch
-from fnn.layers.pullback import Pull, by_tape, vjp_of_chain
+from fnn.layers.pullback import Pull, schedule_of, vjp_of_chain, vjp_of_function
 from fnn.mode import EVAL, Mode, check_mode
 from fnn.random import Key, check_key
 from fnn.tree import freeze, show
@@ -87,7 +89,8 @@ def forward(layer: Layer[In, Out, P, S], params: P, state: S, x: In, mode: Mode 
     def run(given: dict[str, Any]) -> tuple[Out, S]:
         return check_pair(layer, "forward", "(y, state)", layer.forward(given["params"], state, given["x"], mode))
 
-    return watch(run, {"params": params, "x": x})
+    given = {"params": params, "x": x}
+    return watch(run, given) if debug.is_active() else run(given)
 
 
 class Composable:
@@ -209,11 +212,8 @@ class Function(Composable, Generic[In, Out]):
         return self.f(x), None
 
     def vjp(self, params: None, state: None, x: Value, mode: Mode, wanted: bool, /) -> tuple[Value, None, Pull]:
-        """f's own, if it has one."""
-        rule: Any = getattr(self.f, "vjp", None)
-        if rule is None:
-            return by_tape(lambda _, x: (self.f(x), None), None, None, x, wanted)
-        y, pull = rule(x)
+        """That of f."""
+        y, pull = vjp_of_function(self.f)(x)
         return y, None, lambda g, into: pull(g)
 
     def __repr__(self) -> str:
@@ -271,7 +271,14 @@ class Chain(Generic[In, Out, P, S]):
 
     def vjp(self, params: P, state: S, x: Value, mode: Mode, wanted: bool, /) -> tuple[Value, S, Pull]:
         """Through all parts and back."""
-        return vjp_of_chain(self.layers, params, state, x, mode, wanted)
+        return vjp_of_chain(self._schedule, params, state, x, mode, wanted)
+
+    @cached_property
+    def _schedule(self) -> list[tuple[int, Any, Any]]:
+        return schedule_of(self.layers)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"layers": self.layers}
 
     @overload
     def __getitem__(self, part: int, /) -> Layer[Any, Any, Any, Any]: ...

@@ -61,8 +61,8 @@ class Plan:
         try:
             loss, state, pull = self._vjp(params, state, mode, *batch)
             pull(buffer[2])
-        except Exception:  # noqa: BLE001 (the ordinary way runs into the same, and says where)
-            return None
+        except Exception:
+            return None  # the ordinary way runs into the same, and says where
         return Planned(loss, state, buffer[1], buffer)
 
     def put_back(self, buffer: Any, slots: Mapping[str, Array1]) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from fnn.arrays import Array2, Scalar, Value
 from fnn.autodiff.transforms import detach, differentiate
 from fnn.layers.layer import Layer, check_layer, is_layer
-from fnn.layers.pullback import by_tape, vjp
+from fnn.layers.pullback import vjp, vjp_of_function
 from fnn.mode import Mode, Train
 from fnn.optim.optimizer import Optimizer, apply_flat, check_is_optimizer
 from fnn.training.plan import Plan, Shapes, shapes_of
@@ -94,11 +94,9 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
         planned = plan.run(layout, params, state, mode, batch) if is_known and plan is not None else None
         aux = None
         if planned is not None:
-            value, state, grads, buffer = planned
+            value, state, grads, _ = planned
         else:
-            found = differentiate(
-                "train_step", loss, layout.structure, leaves, (ts.state, mode, *batch), options, has_aux=True
-            )
+            found = differentiate("train_step", loss, layout.structure, leaves, (ts.state, mode, *batch), options, has_aux=True)
             value, state = found.loss, found.aux
             if has_aux:
                 if not (isinstance(state, tuple) and len(state) == 2):
@@ -116,7 +114,7 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
                 plan = None
         vector, new_opt = apply_flat(opt, grads, opt_state, vector)
         if planned is not None and plan is not None:
-            plan.put_back(buffer, new_opt.slots)
+            plan.put_back(planned.buffer, new_opt.slots)
         leaves = layout.views(vector)
         params = layout.structure.unflatten(leaves)
         last = _Last(params, leaves, vector, state, shapes)
@@ -176,28 +174,21 @@ class Supervised:
     """The loss of a model. Made by `supervised`."""
 
     model: Layer[Any, Any, Any, Any]
-    criterion: Callable[[Any, Any], Scalar]
+    criterion: Callable[..., Any]
 
     def __call__(self, params: Any, state: Any, mode: Mode, x: Any, target: Any, /) -> tuple[Scalar, Any]:
+        """(loss, new state)."""
         prediction, state = self.model.forward(params, state, x, mode)
         return self.criterion(prediction, target), state
 
     def vjp(self, params: Any, state: Any, mode: Mode, x: Any, target: Any, /) -> tuple[Scalar, Any, Callable[[Any], None]]:
         """(loss, new state, pull), where `pull(into)` writes the gradient: see `layers.pullback`."""
         prediction, state, through_model = vjp(self.model, params, state, x, mode, False)
-        rule: Any = getattr(self.criterion, "vjp", None)
-        if rule is None:
-            loss, _, back = by_tape(lambda _, y: (self.criterion(y, target), None), None, None, prediction, True)
-        else:
-            loss, through_criterion = rule(prediction, target)
-
-            def back(g: Any, _: None) -> Any:
-                return through_criterion(g)
+        loss, through_criterion = vjp_of_function(self.criterion)(prediction, target)
 
         def pull(into: Any) -> None:
-            g = back(loss.dtype.type(1), None)
             if through_model is not None:
-                through_model(g, into)
+                through_model(through_criterion(loss.dtype.type(1)), into)
 
         return loss, state, pull
 

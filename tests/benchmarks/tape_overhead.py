@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
@@ -80,15 +80,25 @@ def seconds(f: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
+class Case(NamedTuple):
+    """A chain, the same by hand, and where both start."""
+
+    name: str
+    f: Callable[[Any], Any]
+    by_hand: Callable[[Any], Any]
+    x: Any
+
+
+CASES = [
+    Case("np.sin(x)", by_sine, sine_by_hand, np.full(4, 0.5, np.float32)),
+    Case("x * 0.999", by_product, product_by_hand, np.full(4, 0.5, np.float32)),
+    Case("fnn.dense(p, x)", by_dense, dense_by_hand, np.full((1, 4), 0.5, np.float32)),
+]
+
+
 def main() -> None:
-    vector, row = np.full(4, 0.5, np.float32), np.full((1, 4), 0.5, np.float32)
-    cases: list[tuple[str, Any, Any, Any]] = [
-        ("np.sin(x)", by_sine, sine_by_hand, vector),
-        ("x * 0.999", by_product, product_by_hand, vector),
-        ("fnn.dense(p, x)", by_dense, dense_by_hand, row),
-    ]
     print(f"{'operation':16} {'tape':>8} {'by hand':>8} {'overhead':>9}   us an operation, forward and backward")
-    for name, f, by_hand, x in cases:
+    for name, f, by_hand, x in CASES:
         gradient = fnn.grad(f)
         pairs = [(seconds(lambda: gradient(x)), seconds(lambda: by_hand(x))) for _ in range(ROUNDS)]  # noqa: B023 (called at once)
         tape, hand = (min(column) / N * 1e6 for column in zip(*pairs, strict=True))
