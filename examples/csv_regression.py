@@ -5,6 +5,7 @@ on the part that it has not seen how much of the variance of prices it explains,
 parameters, in one file. Another process, which has no data to fit to, loads it and predicts the prices of new houses.
 """
 
+import argparse
 import csv
 import subprocess
 import sys
@@ -96,7 +97,12 @@ def main() -> float:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 3:
-        predict(Path(sys.argv[1]), Path(sys.argv[2]))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("files", nargs="*", type=Path, help="houses without prices and a saved net: predict (default: train)")
+    files = parser.parse_args().files
+    if len(files) == 2:
+        predict(*files)
+    elif files:
+        parser.error("expected two files, houses and a saved net, or none")
     else:
         main()

@@ -50,10 +50,10 @@ def read_idx(path: Path, /) -> np.ndarray[Any, np.dtype[np.number[Any]]]:
 def _read(name: str, file: Any, most: int, *, exact: bool) -> np.ndarray[Any, np.dtype[np.number[Any]]]:
     """The array in a file of at most (`exact`: just) so many bytes."""
     start = file.read(4)
+    begins = f"begins with the bytes [{start.hex(' ')}]" if start else "is empty"
     if len(start) < 4 or start[:2] != b"\0\0" or start[2] not in _DTYPES or not 0 < start[3] <= _MOST_AXES:
         raise ValueError(
-            f"read_idx: {name} begins with the bytes [{start.hex(' ')}]; expected 00 00, a type from 08 to 0e, and a count of "
-            "axes: it is no IDX file"
+            f"read_idx: {name} {begins}; expected 00 00, a type from 08 to 0e, and a count of axes: it is no IDX file"
         )
     dtype, axes = np.dtype(_DTYPES[start[2]]), start[3]
     lengths = file.read(4 * axes)

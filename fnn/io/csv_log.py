@@ -50,9 +50,11 @@ class CsvLog(LogFile):
         if whole:
             try:
                 self._columns = next(csv.reader(io.StringIO(content[:whole].decode(), newline="")))
+                if not self._columns:
+                    raise ValueError("its first line is empty, where the names of the columns should stand")
             except (ValueError, csv.Error) as error:
                 self.close()
-                raise ValueError(f"CsvLog: {path} is there, but it is no CSV: {error}") from None
+                raise ValueError(f"CsvLog: {path} is there, but it is no log in CSV: {error}") from None
 
     def append(self, record: Record, /) -> None:
         """Add a record, a dict, dataclass or NamedTuple of numbers, texts, None and NumPy's scalars, or dicts and lists of
@@ -112,8 +114,11 @@ def read_csv_log(path: PathLike, /) -> list[dict[str, Cell]]:
 def _whole(content: bytes) -> int:
     """How many bytes are finished lines: up to the last newline that is not in quotes."""
     end = content.rfind(b"\n") + 1
-    while end and content.count(b'"', 0, end) % 2:
-        end = content.rfind(b"\n", 0, end - 1) + 1
+    quotes = content.count(b'"', 0, end)
+    while quotes % 2:
+        before = content.rfind(b"\n", 0, end - 1) + 1
+        quotes -= content.count(b'"', before, end)
+        end = before
     return end
 
 

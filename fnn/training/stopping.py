@@ -116,7 +116,7 @@ class KeepBest(Generic[T]):
 class StopOnNan:
     """Once a loss, a parameter or a state is NaN or infinite, `stopped` is true, and `message` says which and where.
 
-    It looks at every array after every step; `fnn.fit` by itself looks at the losses only, which costs nothing.
+    It looks at every array after every step; `fnn.fit` by itself looks at the losses, and at the parameters of its records.
 
     >>> import fnn
     >>> model, opt = fnn.Dense(1, 1), fnn.Sgd(1e30)

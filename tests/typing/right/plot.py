@@ -31,7 +31,7 @@ assert_type(fnn.plot.curves(losses, validation=([0, 2], [1.0, 0.5]), smooth=0.5,
 assert_type(fnn.plot.curves({"a": losses, "b": [1.0, 2.0, 3.0]}), Axes)
 records = [Epoch(1, losses[0], {"hits": 0.5}), Epoch(2, losses[1], {"hits": 0.6})]
 assert_type(fnn.plot.curves(records, of="hits", validation="loss", ax=Figure().add_subplot()), Axes)
-run = list(fnn.fit(fnn.train_step(loss, opt), ts, (x, y), validation=lambda ts: {"loss": 0.5}))
+run = list(fnn.fit(fnn.train_step(loss, opt), ts, (x, y), epochs=5, validation=lambda ts: {"loss": 0.5}))
 assert_type(fnn.plot.curves(run), Axes)
 assert_type(fnn.plot.curves(run, of="epoch_loss", validation=run), Axes)
 assert_type(fnn.plot.curves({"a": run, "b": run}), Axes)

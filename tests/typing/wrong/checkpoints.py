@@ -21,9 +21,8 @@ print(fnn.io.Checkpoints("folder").latest().step)  # mypy: [union-attr]  pyright
 fnn.KeepBest(3)  # mypy: [call-arg]  pyright: [reportCallIssue]
 kept = fnn.KeepBest(3, ts)
 kept.update(0.5, ts.params)  # mypy: [arg-type]  pyright: [reportArgumentType]
-assert_type(
-    fnn.io.Checkpoints("folder").resume((ts, kept))[1], fnn.KeepBest[int]
-)  # mypy: [assert-type]  pyright: [reportAssertTypeFailure]
+resumed = fnn.io.Checkpoints("folder").resume((ts, kept))[1]
+assert_type(resumed, fnn.KeepBest[int])  # mypy: [assert-type]  pyright: [reportAssertTypeFailure]
 fnn.io.JsonLines("log").append(3)  # mypy: [arg-type]  pyright: [reportArgumentType]
 from_torch.linear(["weight"])  # mypy: [call-overload]  pyright: [reportArgumentType]
 assert_type(from_torch.linear({}, bias=False), fnn.DenseParams)  # mypy: [assert-type]  pyright: [reportAssertTypeFailure]
