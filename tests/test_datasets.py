@@ -163,7 +163,7 @@ HUGE = b"\0\0\x08\x03" + struct.pack(">III", 2**31, 2**16, 2**10) + b"abc"
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", r"x.idx begins with the bytes \[\]; .*it is no IDX file"),
+        (b"", r"x.idx is empty; .*it is no IDX file"),
         (b"\0\0\x08", r"begins with the bytes \[00 00 08\]"),
         (b"\1\0\x08\1\0\0\0\0", "it is no IDX file"),
         (b"\0\0\x0a\1\0\0\0\0", "it is no IDX file"),

@@ -26,7 +26,7 @@ class Planned(NamedTuple):
 
 
 @cache
-def _reuse_large_blocks() -> None:
+def reuse_large_blocks() -> None:
     """Let the C library keep what is freed of large arrays for the next step: by glibc's rule, the largest block that was
     ever freed, of up to 32 MB, is the measure of what it takes from the system anew and page by page. Touches no memory."""
     np.empty((32 << 20) - 8_192, np.uint8)
@@ -41,7 +41,6 @@ class Plan:
     """
 
     def __init__(self, vjp: Callable[..., tuple[Scalar, Any, Callable[[Any], None]]]) -> None:
-        _reuse_large_blocks()
         self._vjp = vjp
         # Gradient vectors that no step is using, each with the tree of its views. Threads take from the list and append
         # to it, which are atomic; one that finds it empty makes a vector for itself.

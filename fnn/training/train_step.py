@@ -14,7 +14,7 @@ from fnn.layers.layer import Layer, check_layer, is_layer
 from fnn.layers.pullback import vjp, vjp_of_function
 from fnn.mode import Mode, Train
 from fnn.optim.optimizer import Optimizer, apply_flat, check_is_optimizer
-from fnn.training.plan import Plan, Shapes, shapes_of
+from fnn.training.plan import Plan, Shapes, reuse_large_blocks, shapes_of
 from fnn.training.train_state import P, S, TrainState
 from fnn.tree import leaves as leaves_of
 from fnn.tree import show
@@ -70,6 +70,7 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
             f"train_step: the loss is {loss!r}, expected a function; of a model write fnn.supervised(model, criterion)"
         )
     check_is_optimizer("train_step", opt)
+    reuse_large_blocks()
     plan = Plan(loss.vjp) if isinstance(loss, Supervised) and not has_aux else None
     # Only a cache; one name bound to one tuple, so that threads cannot see half of it.
     last = _Last(object(), [], None, None, None)
