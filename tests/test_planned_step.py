@@ -23,7 +23,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fnn
-from fnn import optim
 from fnn.autodiff.primitive import elementary
 from fnn.layers import pullback
 from fnn.layers.spec import Spec
@@ -166,7 +165,7 @@ BODIES: dict[str, Callable[[], Any]] = {
     "branches": lambda: dense() >> fnn.parallel(dense(), dense() >> fnn.sigmoid) >> fnn.frozen(dense() >> fnn.BatchNorm(3)),
     "tied": lambda: fnn.tied(dense(), fnn.relu >> fnn.BatchNorm(3), lambda p, h: fnn.matmul(h, p.weight.T)) >> dense(),
     "stopped": lambda: dense() >> fnn.BatchNorm(3) >> fnn.stop_gradient >> dense(),
-    "ignored": lambda: dense() >> fnn.layer(wave, lambda w, x: x * 2) >> dense(),
+    "ignored": lambda: dense() >> loose.layer(wave, lambda w, x: x * 2) >> dense(),
     "states": lambda: Centred() >> dense() >> Tally() >> dense(),
     "a rule of its own": lambda: dense() >> Scaled() >> fnn.relu >> dense(),
     "one layer": dense,
@@ -179,17 +178,22 @@ ENDS: dict[Any, Any] = {
     log_probabilities: fnn.log_softmax,
 }
 
+
+def _more(name: str, f: Any, target: Any = away_from_zero) -> LossCase:
+    return LossCase(name, f, away_from_zero, target, f)  # the formula is not used here
+
+
 _MORE: list[LossCase] = [
-    LossCase("partial", partial(fnn.cross_entropy, label_smoothing=0.1), away_from_zero, class_labels, None),
-    LossCase("plain mse", fnn.mse, away_from_zero, away_from_zero, None),
-    LossCase("plain mae", fnn.mae, away_from_zero, away_from_zero, None),
-    LossCase("plain bce_with_logits", fnn.bce_with_logits, away_from_zero, unit, None),
-    LossCase("weights", partial(fnn.cross_entropy, class_weights=WEIGHTS), away_from_zero, class_labels, None),
-    LossCase("one column", lambda p, t: fnn.mse(p[:, :1], t[:, :1]), away_from_zero, away_from_zero, None),
-    LossCase("plain NumPy", lambda p, t: np.mean(np.abs(p - t) ** 3), away_from_zero, away_from_zero, None),
-    LossCase("an array", lambda p, t: np.sum((p - t) ** 2, keepdims=True).reshape(()), away_from_zero, away_from_zero, None),
-    LossCase("an array of einsum", lambda p, t: np.einsum("ij,ij->", p, t), away_from_zero, away_from_zero, None),
-    LossCase("no gradient", lambda p, t: np.mean(t * t), away_from_zero, away_from_zero, None),
+    _more("partial", partial(fnn.cross_entropy, label_smoothing=0.1), class_labels),
+    _more("plain mse", fnn.mse),
+    _more("plain mae", fnn.mae),
+    _more("plain bce_with_logits", fnn.bce_with_logits, unit),
+    _more("weights", partial(fnn.cross_entropy, class_weights=WEIGHTS), class_labels),
+    _more("one column", lambda p, t: fnn.mse(p[:, :1], t[:, :1])),
+    _more("plain NumPy", lambda p, t: np.mean(np.abs(p - t) ** 3)),
+    _more("an array", lambda p, t: np.sum((p - t) ** 2, keepdims=True).reshape(())),
+    _more("an array of einsum", lambda p, t: np.einsum("ij,ij->", p, t)),
+    _more("no gradient", lambda p, t: np.mean(t * t)),
 ]
 CRITERIA: list[LossCase] = [*LOSSES, *_MORE]
 
@@ -347,7 +351,9 @@ def test_a_moment_that_shares_memory_with_the_gradient_in_any_way_stays_as_it_is
 
 
 Move = tuple[str, int, int]
-MOVES = ["step"] * 6 + ["other"] * 2 + ["rewind", "key", "params", "same params", "state", "same state", "opt", "strides", "twice"]
+MOVES = (
+    ["step"] * 6 + ["other"] * 2 + ["rewind", "key", "params", "same params", "state", "same state", "opt", "strides", "twice"]
+)
 moves = st.lists(
     st.tuples(st.sampled_from(MOVES), st.sampled_from([4, 4, 4, 2, 5]), st.integers(0, 1000)), min_size=4, max_size=14
 )
@@ -443,7 +449,10 @@ def test_float64_parameters_with_float32_data() -> None:
 def test_tokens_of_integers() -> None:
     model: Any = fnn.Embedding(5, 4) >> fnn.LSTM(4, 3) >> fnn.last_step >> fnn.Dense(3, 3)
     opt = fnn.Adam(0.01)
-    step, reference = fnn.train_step(fnn.supervised(model, fnn.cross_entropy), opt), without_plan(model, fnn.cross_entropy, opt)
+    step, reference = (
+        loose.train_step(fnn.supervised(model, fnn.cross_entropy), opt),
+        without_plan(model, fnn.cross_entropy, opt),
+    )
     ts = start_of(model, opt, 0)
     rng = np.random.default_rng(0)
     with watching() as found:
@@ -564,14 +573,17 @@ def test_the_notes_of_an_error_in_a_layer_and_of_one_on_the_way_back() -> None:
             raise ValueError("too large on the way back")
         return g
 
-    strict = elementary(lambda x: x + 0, forbid)
-    for part in (fussy, strict, fnn.Function(fnn.tanh) >> strict >> fussy):
-        model: Any = fnn.Dense(3, 3, weight_init=fnn.initializers.ones) >> (fnn.Function(fnn.identity) >> part) >> fnn.Dense(3, 3)
+    strict: Any = elementary(lambda x: x + 0, forbid)
+    ways: list[Any] = [fussy, strict, fnn.Function(fnn.tanh) >> strict >> fussy]
+    for part in ways:
+        model: Any = (
+            fnn.Dense(3, 3, weight_init=fnn.initializers.ones) >> (loose.Function(fnn.identity) >> part) >> fnn.Dense(3, 3)
+        )
         step, reference, ts = after(3, model, CE, fnn.Sgd(0.0))
         batch = X * np.float32(1e4), LABELS
         with watching() as found:
             told, caught = outcome(step, ts, *batch)
-        assert found.runs == [None]
+        assert len(found.runs) == 1
         assert (told, caught) == outcome(reference, ts, *batch)
         assert outcome(step, ts, X, LABELS) == outcome(reference, ts, X, LABELS)
         if part is fussy or part is strict:
@@ -626,7 +638,9 @@ def test_warnings_as_errors() -> None:
 def test_debug_nans_after_planned_steps_and_planning_goes_on_behind_it() -> None:
     opt: Any = fnn.Sgd(0.0)
     ones = fnn.Dense(3, 4, weight_init=fnn.initializers.ones)
-    model: Any = fnn.Function(np.abs) >> (lambda x: x * np.sign(np.max(x) - 100)) >> ones >> (lambda x: np.log(-x)) >> fnn.Dense(4, 3)
+    model: Any = (
+        fnn.Function(np.abs) >> (lambda x: x * np.sign(np.max(x) - 100)) >> ones >> (lambda x: np.log(-x)) >> fnn.Dense(4, 3)
+    )
     step, reference, ts = after(3, model, CE, opt)
     bad = X * np.float32(1e4), LABELS
     with np.errstate(all="ignore"):
@@ -688,7 +702,7 @@ def test_what_the_plan_does_not_suit_trains_all_the_same(name: str) -> None:
             ts, loss = step(ts, *batch)
             assert bits(ts, loss) == expected
     # in front of all parameters any value will do; else the plan is given up
-    assert found.planned == 4 if name == "a pair in front" else found.runs == [None]
+    assert found.planned == 4 if name == "a pair in front" else (len(found.runs), found.planned) == (1, 0)
 
 
 def test_a_prediction_whose_shape_depends_on_numbers() -> None:
@@ -946,12 +960,14 @@ def test_a_net_of_another_size_gets_a_vector_of_its_own() -> None:
     model: Any = fnn.layer(wave, lambda w, x: x * np.sum(w))
     step, reference = fnn.train_step(fnn.supervised(model, fnn.mse), opt), without_plan(model, fnn.mse, opt)
     for n, dtype in ((2, np.float32), (5, np.float32), (5, np.float64), (2, np.float32)):
-        ts = fnn.train_state(np.ones(n, dtype), None, opt, fnn.key(0))
-        for i in range(3):
-            batch = batch_of(MSE, 4, i, dtype)
-            expected = bits(*reference(ts, *batch))
-            ts, loss = step(ts, *batch)
-            assert bits(ts, loss) == expected
+        ts = loose.train_state(np.ones(n, dtype), None, opt, fnn.key(0))
+        with watching() as found:
+            for i in range(3):
+                batch = batch_of(MSE, 4, i, dtype)
+                expected = bits(*reference(ts, *batch))
+                ts, loss = step(ts, *batch)
+                assert bits(ts, loss) == expected
+        assert found.planned == 2
 
 
 @pytest.mark.parametrize("body", ["norm and dropout", "by tape", "functions"])
@@ -991,7 +1007,7 @@ def test_neither_an_error_keeps_a_batch_alive() -> None:
 
 def test_what_a_batch_is_known_by() -> None:
     a, b = np.zeros((2, 3), np.float32), np.zeros(2, np.int64)
-    assert planning.shapes_of((a, b)) == [((2, 3), np.float32), ((2,), np.int64)]
+    assert planning.shapes_of((a, b)) == [((2, 3), a.dtype), ((2,), b.dtype)]
     assert planning.shapes_of(()) == []
     for other in (np.float32(1), [1.0], None, 1.0, a.view(Marked)):
         assert planning.shapes_of((a, other)) is None

@@ -11,7 +11,6 @@ from fnn.data.batching import Batches as Batches
 from fnn.data.batching import batches as batches
 from fnn.data.batching import batches_of as batches_of
 from fnn.data.categories import OneHot as OneHot
-from fnn.data.csv_table import Table as Table
 from fnn.data.csv_table import read_csv as read_csv
 from fnn.data.maps import map_npy as map_npy
 from fnn.data.maps import map_npz as map_npz
@@ -29,3 +28,4 @@ from fnn.data.scaling import MinMax as MinMax
 from fnn.data.scaling import Normalizer as Normalizer
 from fnn.data.splitting import k_fold as k_fold
 from fnn.data.splitting import split as split
+from fnn.data.table import Table as Table

@@ -95,9 +95,7 @@ def by_function(step: Callable[[], object], n: int) -> list[dict[str, Any]]:
     stats: Any = pstats.Stats(profile)
     total = sum(entry[2] for entry in stats.stats.values())
     ranked = sorted(stats.stats.items(), key=lambda item: -item[1][2])[:N_FUNCTIONS]
-    return [
-        {"function": _name(*where), "calls": calls / n, "share": own / total} for where, (_, calls, own, _, _) in ranked
-    ]
+    return [{"function": _name(*where), "calls": calls / n, "share": own / total} for where, (_, calls, own, _, _) in ranked]
 
 
 def _name(file: str, line: int, function: str) -> str:

@@ -111,9 +111,7 @@ def doubled(first: int, last: int) -> list[int]:
 CURVES = [
     Curve("batch", "a step of an MLP 64-256-256-10 against its batch", by_batch, doubled(1, 4096), "linear"),
     Curve("width", "a step of an MLP 64-n-n-10, batch 32, against n", by_width, doubled(32, 4096), "quadratic"),
-    Curve(
-        "depth", "a step of n layers of width 128, batch 64, against n", by_depth, [2, 4, 8, 16, 32, 50, 64, 100], "linear"
-    ),
+    Curve("depth", "a step of n layers of width 128, batch 64, against n", by_depth, [2, 4, 8, 16, 32, 50, 64, 100], "linear"),
     Curve(
         "parameters",
         "an update by Adam of 10 leaves against all their numbers",

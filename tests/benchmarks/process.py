@@ -80,7 +80,9 @@ def main() -> None:
         env = with_bytecode(folder)
         jobs, imports = run_jobs(options.times, options.cpus, env), run_imports(2 * options.times, options.cpus, env)
     for name, job in jobs.items():
-        print(f"digits, {name}: best {in_words(job['best'])}, median {in_words(job['median'])}, accuracy {job['accuracy']:.2f} %")
+        print(
+            f"digits, {name}: best {in_words(job['best'])}, median {in_words(job['median'])}, accuracy {job['accuracy']:.2f} %"
+        )
     print(f"fnn over numpy: best {jobs['fnn']['best'] / jobs['numpy']['best']:.2f}", end=", ")
     print(f"median {jobs['fnn']['median'] / jobs['numpy']['median']:.2f}")
     for name, found in imports.items():
