@@ -406,6 +406,31 @@ def test_any_sequence_of_steps(body: str, case: LossCase, opt: Any, dtype: Any, 
         check_read_only(after, found)
 
 
+REPLACED: dict[str, Callable[[Any, Any], Any]] = {
+    "params": lambda ts, opt: replace(ts, params=fnn.tree.map(lambda p: p * p.dtype.type(0.5), ts.params)),
+    "equal params": lambda ts, opt: replace(ts, params=fnn.tree.map(np.copy, ts.params)),
+    "state": lambda ts, opt: replace(ts, state=fnn.tree.map(lambda s: s + s.dtype.type(2), ts.state)),
+    "equal state": lambda ts, opt: replace(ts, state=fnn.tree.map(np.copy, ts.state)),
+    "key": lambda ts, opt: replace(ts, key=fnn.key(77)),
+    "step": lambda ts, opt: replace(ts, step=40),
+    "opt": lambda ts, opt: replace(ts, opt=opt.init(ts.params)),
+    "opt and params": lambda ts, opt: replace(ts, opt=opt.init(ts.params), params=fnn.tree.map(np.copy, ts.params)),
+}
+
+
+@pytest.mark.parametrize("name", REPLACED)
+@pytest.mark.parametrize("body", ["norm and dropout", "states"])
+def test_a_part_that_is_replaced_is_what_the_next_steps_use(name: str, body: str) -> None:
+    model, opt = model_for(body, CE), fnn.Adam(0.01)
+    step, reference, ts = after(3, model, CE, opt)
+    ts = REPLACED[name](ts, opt)
+    for i in range(3):
+        batch = batch_of(CE, 4, i)
+        expected = bits(*reference(ts, *batch))
+        ts, loss = step(ts, *batch)
+        assert bits(ts, loss) == expected
+
+
 def test_a_smaller_last_batch_is_not_planned_and_neither_is_the_first_after_it() -> None:
     model, opt = model_for("norm and dropout", CE), fnn.Adam(0.01)
     step, reference = fnn.train_step(fnn.supervised(model, fnn.cross_entropy), opt), without_plan(model, fnn.cross_entropy, opt)
@@ -911,11 +936,13 @@ def test_an_interruption_is_passed_on_and_leaves_everything_as_it_was(where: str
 
     def forward(x: Any) -> Any:
         if interrupted[0] == "forward":
+            interrupted[0] = ""
             raise KeyboardInterrupt
         return x * 2
 
     def rule(g: Any, y: Any, x: Any) -> Any:
         if interrupted[0] == "backward":
+            interrupted[0] = ""
             raise KeyboardInterrupt
         return g * 2
 
@@ -925,7 +952,6 @@ def test_an_interruption_is_passed_on_and_leaves_everything_as_it_was(where: str
     interrupted[0] = where
     with pytest.raises(KeyboardInterrupt):
         step(ts, *batch_of(MSE, 4, 0))
-    interrupted[0] = ""
     assert bits(ts) == before
     with watching() as found:
         for i in range(3):

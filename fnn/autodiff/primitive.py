@@ -50,18 +50,25 @@ _SEQUENCES = frozenset([list, tuple])
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def checked_form_of(op: Callable[..., Any]) -> Callable[[F], F]:
-    """Decorates a function that checks its arguments and then runs `op`: gives it the `vjp` of op.
+# Of an operation, and of the public function that checks its arguments before: vjp(x, ...) -> (y, pull), without checks,
+# tape or tracers, where pull(g) is the cotangent of x. A planned step runs it on arguments like those that were checked
+# before. (As an attribute of the function functools.wraps would pass it on to functions that compute something else.)
+_VJPS: dict[object, Callable[..., Any]] = {}
 
-    `vjp(x, ...)` is (y, pull), without checks, tape or tracers, and `pull(g)` the cotangent of x: what a planned step runs on
-    arguments like those that were checked before.
-    """
+
+def checked_form_of(op: Callable[..., Any]) -> Callable[[F], F]:
+    """Decorates a function that checks its arguments and then runs `op`, an operation (or what is its vjp): it has its vjp."""
 
     def decorate(f: F) -> F:
-        f.vjp = op.vjp  # type: ignore[attr-defined]  # a function's attributes have no types
+        _VJPS[f] = _VJPS.get(op, op)
         return f
 
     return decorate
+
+
+def unchecked_vjp(f: object) -> Callable[..., Any] | None:
+    """That of a function, None where there is none."""
+    return _VJPS.get(f) if f.__hash__ is not None else None
 
 
 def _unary(function: Callable[..., Value], rule: Callable[..., Value]) -> Callable[..., Value]:
@@ -79,7 +86,7 @@ def _unary(function: Callable[..., Value], rule: Callable[..., Value]) -> Callab
         y = function(x)
         return y, lambda g: rule(g, y, x)
 
-    op.vjp = vjp  # type: ignore[attr-defined]  # see checked_form_of
+    _VJPS[op] = vjp
     return op
 
 
@@ -220,7 +227,7 @@ def fused(
             return y, lambda g: pull(g, only_first)[0]
 
         only_first = [k == 0 for k in range(n)]
-        op.vjp = vjp  # type: ignore[attr-defined]  # see checked_form_of
+        _VJPS[op] = vjp
         op.kernel = kernel  # type: ignore[attr-defined]  # for tests and for layers that have a vjp, which share the kernels
         op.reference = reference  # type: ignore[attr-defined]  # as above
         return op

@@ -65,9 +65,6 @@ def relu(x: SameRank, /) -> SameRank:
     return _relu(x)
 
 
-relu.is_nondecreasing = True  # type: ignore[attr-defined]  # for layers.pullback; a function's attributes have no types
-
-
 _leaky_relu: _Activation = elementary(
     lambda x, slope: np.where(x > 0, x, slope * x),
     lambda g, y, x, slope: np.where(value_of(x) > 0, g, g * slope),

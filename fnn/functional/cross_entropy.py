@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from fnn.arrays import Array, Array1, Ints, Scalar, Traced, Value, largest, total
-from fnn.autodiff.primitive import fused
+from fnn.autodiff.primitive import checked_form_of, fused
 from fnn.autodiff.tracer import value_of
 from fnn.functional.activations import log_softmax
 from fnn.functional.checks import check_array, check_not_empty, check_not_wider, check_range
@@ -147,6 +147,18 @@ def _probability_rows(x: Value, q: Value) -> tuple[Value, _Pull]:
     return -total(q * log_p, -1), pull
 
 
+def _cross_entropy_vjp(x: Value, q: Value) -> tuple[Value, Callable[[Value], Value]]:
+    """(loss, pull) of arguments like those that were checked before; labels are checked each time."""
+    if q.dtype.kind == "f":
+        op: Any = _probabilities
+    else:
+        check_label_range("cross_entropy", x, q)
+        op = _labels
+    y, pull = op.kernel(x, q, smoothing=0.0)
+    return y, lambda g: pull(g, (True, False))[0]
+
+
+@checked_form_of(_cross_entropy_vjp)
 def cross_entropy(
     logits: Array,
     target: Array | Ints,
@@ -197,20 +209,6 @@ def cross_entropy(
     check_not_empty("cross_entropy", x)
     loss = np.mean(values) if u is None else mean_of_kept("cross_entropy", values, u)
     return loss
-
-
-def _cross_entropy_vjp(x: Value, q: Value) -> tuple[Value, Callable[[Value], Value]]:
-    """(loss, pull) of arguments like those that were checked before; labels are checked each time."""
-    if q.dtype.kind == "f":
-        op: Any = _probabilities
-    else:
-        check_label_range("cross_entropy", x, q)
-        op = _labels
-    made: tuple[Value, Callable[[Value], Value]] = op.vjp(x, q, smoothing=0.0)
-    return made
-
-
-cross_entropy.vjp = _cross_entropy_vjp  # type: ignore[attr-defined]  # a function's attributes have no types
 
 
 def cross_entropy_per_example(

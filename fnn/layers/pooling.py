@@ -55,7 +55,7 @@ class MaxPool1d(_Pool):
     """Max pooling of [batch, time, channels]: see `max_pool1d`. No parameters, no state."""
 
     _rank = 1
-    commutes_with_nondecreasing: ClassVar[bool] = True
+    takes_maxima: ClassVar[bool] = True
 
     def forward(self, params: None, state: None, x: Array3, mode: Mode, /) -> tuple[Array3, None]:
         """max_pool1d(x, size)."""
@@ -80,7 +80,7 @@ class MaxPool2d(_Pool):
     """
 
     _rank = 2
-    commutes_with_nondecreasing: ClassVar[bool] = True
+    takes_maxima: ClassVar[bool] = True
 
     def forward(self, params: None, state: None, x: Array4, mode: Mode, /) -> tuple[Array4, None]:
         """max_pool2d(x, size)."""
@@ -100,7 +100,7 @@ class MaxPool3d(_Pool):
     """Max pooling of [batch, depth, height, width, channels]: see `max_pool3d`. No parameters, no state."""
 
     _rank = 3
-    commutes_with_nondecreasing: ClassVar[bool] = True
+    takes_maxima: ClassVar[bool] = True
 
     def forward(self, params: None, state: None, x: Array5, mode: Mode, /) -> tuple[Array5, None]:
         """max_pool3d(x, size)."""

@@ -2,8 +2,8 @@
 
 A layer may have a method `vjp(params, state, x, mode, wanted) -> (y, state, pull)` beside `forward`. It computes the same, bit
 for bit, of arguments that were checked before: `pull(g, into)` takes the cotangent g of y, writes those of the parameters
-into `into`, a tree like params with writable arrays, and returns that of x, or None where it is not `wanted`. A function of
-one array may have `vjp(x) -> (y, pull)`. Layers and functions that have none run on a tape of their own.
+into `into`, a tree like params with writable arrays, and returns that of x, or None where it is not `wanted`. Layers and
+functions that have none run on a tape of their own.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from fnn.arrays import Value
+from fnn.autodiff.primitive import unchecked_vjp
 from fnn.autodiff.tape import Tape
 from fnn.autodiff.tracer import Tracer
 from fnn.autodiff.transforms import detach
+from fnn.functional.activations import relu
 from fnn.mode import Mode
 from fnn.tree import leaves
 from fnn.tree.structure import take_apart
@@ -48,12 +50,12 @@ def _own(cls: type, name: str) -> Any:
 def schedule_of(layers: Sequence[Any]) -> list[tuple[int, Any, Any]]:
     """(place, layer, its rule) of the parts of a chain, in the order in which they run.
 
-    The maximum of f(x) is f of the maximum where f never decreases: relu before max-pooling runs behind it, on a fraction of
-    the numbers, and gives the same values and gradients.
+    The maximum of relu(x) is relu of the maximum, because relu never decreases: before max-pooling it runs behind it, on a
+    fraction of the numbers, and gives the same values and gradients.
     """
     order = list(range(len(layers)))
     for i, (a, b) in enumerate(pairwise(layers)):
-        if getattr(getattr(a, "f", None), "is_nondecreasing", False) and _own(b.__class__, "commutes_with_nondecreasing"):
+        if getattr(a, "f", None) is relu and _own(b.__class__, "takes_maxima"):
             order[i], order[i + 1] = i + 1, i
     return [(i, layers[i], _own(layers[i].__class__, "vjp")) for i in order]
 
@@ -94,8 +96,8 @@ def vjp_of_chain(
 
 
 def vjp_of_function(f: Callable[..., Value]) -> Callable[..., tuple[Value, Callable[[Value], Value]]]:
-    """`f.vjp`, or what does the same for a function that has none: (x, ...) to (y, pull), pull(g) the cotangent of x."""
-    rule: Callable[..., tuple[Value, Callable[[Value], Value]]] | None = getattr(f, "vjp", None)
+    """(x, ...) to (y, pull), where pull(g) is the cotangent of x: without checks, if f has such a form, else by a tape."""
+    rule = unchecked_vjp(f)
     if rule is not None:
         return rule
 

@@ -7,8 +7,7 @@ BENCH is the folder of that benchmark. Three looks at the same step:
 - its best time, and beside it, in turns, the matrix products that it cannot avoid (the benchmark's floor) and the optimiser's
   update of as many parameters, each alone;
 - by library, from samples of the running process (Linux `perf`, if it is there): matrix products are BLAS's, elementwise
-  work and copies NumPy's and the C library's, calls and
-  bookkeeping Python's, fresh memory the kernel's;
+  work NumPy's, copies the C library's, calls and bookkeeping Python's, fresh memory the system's;
 - by function, from cProfile: the time in a function of fnn and in the NumPy calls that it makes itself.
 """
 
@@ -68,7 +67,7 @@ def update_of(workload: str) -> Callable[[], object]:
     def catch(model: Any, criterion: Any, opt: fnn.Optimizer, *rest: Any) -> None:
         caught.update(model=model, opt=opt)
 
-    run, peer_fnn.run = peer_fnn.run, catch  # type: ignore[assignment]  # for the one call
+    run, peer_fnn.run = peer_fnn.run, catch
     try:
         peer_fnn.WORKLOADS[workload]()
     finally:

@@ -1,4 +1,4 @@
-"""Whether a run of the pieces (pieces.py) is slower than a saved one, in a measure that another machine's clock does not change.
+"""Whether a run of the pieces (pieces.py) is slower than a saved one, in a measure that does not depend on the clock.
 
 Each piece is timed beside a plain NumPy kernel, in the same process and within the same second. What is compared is the
 ratio of the two, the best time of the piece over the best time of its kernel: a busy or slower machine slows both.
@@ -62,7 +62,9 @@ def compare(
     Slower is more than 1 + tolerance times the saved ratio, faster is less than 1 / (1 + tolerance) times. With
     is_whole=False only some pieces ran, and the others are not missing.
     """
-    slower, faster, level = {}, {}, {}
+    slower: dict[str, float] = {}
+    faster: dict[str, float] = {}
+    level: dict[str, float] = {}
     for name in saved:
         if name in now:
             change = now[name] / saved[name]

@@ -8,7 +8,10 @@ gradients and moments are one vector each, so that Adam is a few calls for the w
 
 import argparse
 import time
+from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,10 +23,10 @@ B1, B2, ADAM_EPS = 0.9, 0.999, 1e-8
 f4 = np.float32
 
 
-def views(vector):  # type: ignore[no-untyped-def]  # a script as one writes it without a library: plain arrays throughout
+def views(vector: Any) -> list[list[Any]]:
     """(weight, bias, scale, shift) of each layer, the last without a norm, as views of one vector."""
     found, k = [], 0
-    for i, (n_in, n_out) in enumerate(zip(SIZES, SIZES[1:], strict=False)):
+    for i, (n_in, n_out) in enumerate(pairwise(SIZES)):
         parts = []
         for shape in ((n_in, n_out), (n_out,), (n_out,), (n_out,))[: 4 if i < 2 else 2]:
             n = int(np.prod(shape))
@@ -33,10 +36,10 @@ def views(vector):  # type: ignore[no-untyped-def]  # a script as one writes it 
     return found
 
 
-SIZE = sum(n_in * n_out + n_out * (3 if i < 2 else 1) for i, (n_in, n_out) in enumerate(zip(SIZES, SIZES[1:], strict=False)))
+SIZE = sum(n_in * n_out + n_out * (3 if i < 2 else 1) for i, (n_in, n_out) in enumerate(pairwise(SIZES)))
 
 
-def train(seed, epochs, report):  # type: ignore[no-untyped-def]
+def train(seed: int, epochs: int, report: Callable[[int, float], None]) -> tuple[float, Any]:
     """(accuracy, confusion matrix) on the test images."""
     with np.load(DATA) as file:
         train_x, test_x = (file[f"{part}_x"].astype(f4) / 16 for part in ("train", "test"))

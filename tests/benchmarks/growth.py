@@ -214,8 +214,8 @@ def in_short(what: str, found: Any) -> str:
     unit = in_words if what == "time" else lambda n: f"{n / 1e6:.3g} MB"
     power = " n^2" if found["law"] == "quadratic" else " n"
     return (
-        f"{what}: {unit(found['constant'])} + {unit(found['slope'])}{power}, at most {found['worst']:.0%} from a point; "
-        f"exponent {found['exponent']:.2f} in the upper part of the range, the law's is {found['expected_exponent']}"
+        f"{what.capitalize()}: {unit(found['constant'])} + {unit(found['slope'])}{power}, "
+        f"at most {found['worst']:.0%} from a point; exponent {found['exponent']:.2f} in the upper part of the range, the law's is {found['expected_exponent']}"
     )
 
 

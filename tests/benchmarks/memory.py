@@ -65,7 +65,8 @@ def main() -> None:
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
-        child(*options.child, options.steps)
+        peer, workload = options.child
+        child(peer, workload, options.steps)
         return
     results = run(options.bench.resolve(), options.steps, options.cpus)
     for workload, peers in results.items():

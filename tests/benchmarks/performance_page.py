@@ -218,9 +218,9 @@ def growth_section(curves: Mapping[str, Any]) -> str:
     found = [table(["cost by", "expected law", "its exponent", "found", "farthest point from the law"], rows)]
     for curve in growth.CURVES:
         result = curves[curve.name]
-        text = f"{curve.name.capitalize()}: {curve.what}. {growth.in_short('time', result['time']).capitalize()}."
+        text = f"{curve.name.capitalize()}: {curve.what}. {growth.in_short('time', result['time'])}."
         if "memory" in result:
-            text += f" {growth.in_short('memory', result['memory']).capitalize()}."
+            text += f" {growth.in_short('memory', result['memory'])}."
         found += [text, growth.table(result)]
     return "\n\n".join(found)
 
@@ -246,7 +246,8 @@ def memory_section(results: Mapping[str, Any]) -> str:
         anchor = results[w]["numpy_hand"]["peak"]
         for peer, r in results[w].items():
             if "peak" in r:
-                numbers = [f"{r['after_imports'] / 1e6:.0f} MB", f"{r['peak'] / 1e6:.0f} MB", ratio(r["peak"], anchor)]
+                over = ratio(r["peak"], anchor) if peer == "fnn" else f"{r['peak'] / anchor:.2f}"
+                numbers = [f"{r['after_imports'] / 1e6:.0f} MB", f"{r['peak'] / 1e6:.0f} MB", over]
                 rows.append([f"{w} {NAMES[peer]}", *numbers])
     return table(["", "after imports", "peak", "/ NumPy by hand"], rows)
 
@@ -319,8 +320,8 @@ def write_page(folder: Path, page: Path) -> None:
     peers = ("fnn", *LIBRARIES, "numpy_hand", "limit_np")
     sections = [
         "# Performance",
-        "Made by `tests/benchmarks/performance_page.py`, which says how to make it again. Ratios are of best times, measured in "
-        "turns in the same run; fnn is slower where a ratio is above 1, which is **bold**.",
+        "Made by `tests/benchmarks/performance_page.py`, which says how to make it again. Ratios are of best times, measured "
+        "in turns in the same run; fnn is slower where a ratio is above 1, which is **bold**.",
         where(value for part, value in found.items() if part != "breakdown_before"),
         "## A training step",
         "Forward, loss, backward and update, float32, one thread; fnn with `fnn.train_step`, as a user writes it. PyTorch is "

@@ -2,8 +2,8 @@
 
     python tests/benchmarks/process.py [--times 15] [--json FILE]
 
-Commands run in turns, with bytecode that a first run has cached, in a folder of their own; the seed changes from one time to the next, and is the
-same for both, so that their accuracies can be compared: they are the same job, and differ by chance only.
+Commands run in turns, with bytecode that a first run has cached, in a folder of their own. The seed changes from one time to
+the next and is the same for both, so that their accuracies can be compared: they are the same job, and differ by chance only.
 """
 
 from __future__ import annotations

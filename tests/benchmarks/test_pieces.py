@@ -148,7 +148,7 @@ def _lstm() -> Primitive:
 def _attention() -> Primitive:
     params, x = fnn.AttentionParams.init(KEY, 128, heads=4), normal(4, 64, 128)
     parts = [products(256, 128, 384), products(64, 32, 64, 16), products(64, 64, 32, 16), products(256, 128, 128)]
-    forward, backward = sum([part[0] for part in parts], []), sum([part[1] for part in parts], [])
+    forward, backward = ([call for part in parts for call in part[i]] for i in (0, 1))
     return Primitive("products", lambda p: fnn.attention(*p, heads=4, causal=True), (params, x), forward, backward)
 
 
@@ -269,7 +269,12 @@ NETS: dict[str, tuple[Any, Any, Any, Any]] = {
 def test_train_step(benchmark: BenchmarkFixture, net: str, way: str) -> None:
     model, criterion, x, y = NETS[net]
     loss = fnn.supervised(model, criterion)
-    step: Any = fnn.train_step(loss if way == "planned" else lambda p, s, mode, x, y: loss(p, s, mode, x, y), fnn.Adam(1e-5))
+
+    def unplanned(params: Any, state: Any, mode: fnn.Mode, x: Any, y: Any) -> Any:
+        return loss(params, state, mode, x, y)
+
+    chosen: Any = loss if way == "planned" else unplanned
+    step = fnn.train_step(chosen, fnn.Adam(1e-5))
     ts = fnn.start(model, fnn.Adam(1e-5), KEY)
 
     def one() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 from typing import Any
 
 import common  # type: ignore[import-not-found]  # lies beside the benchmark's runner
@@ -23,7 +24,7 @@ def inputs(workload: str, batch: int) -> Any:
 def layer_sizes(workload: str) -> list[tuple[int, int]]:
     """(inputs, outputs) of each layer of an MLP."""
     sizes = common.MLP[workload][0]
-    return list(zip(sizes, sizes[1:], strict=False))
+    return list(pairwise(sizes))
 
 
 def workloads(make: Callable[[str, int], Callable[[], Run]], nets: Iterable[str] = NETS) -> dict[str, Callable[[], Run]]:
