@@ -50,24 +50,30 @@ _SEQUENCES = frozenset([list, tuple])
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-# Of an operation, and of the public function that checks its arguments before: vjp(x, ...) -> (y, pull), without checks,
-# tape or tracers, where pull(g) is the cotangent of x. A planned step runs it on arguments like those that were checked
-# before. (As an attribute of the function functools.wraps would pass it on to functions that compute something else.)
+# Of public functions that check their arguments and then run an operation, that operation's `vjp`: vjp(x, ...) -> (y, pull),
+# without checks, tape or tracers, where pull(g) is the cotangent of x. A planned step runs it on arguments like those that
+# were checked before. (As an attribute functools.wraps would pass it on to functions that compute something else.)
 _VJPS: dict[object, Callable[..., Any]] = {}
 
 
 def checked_form_of(op: Callable[..., Any]) -> Callable[[F], F]:
-    """Decorates a function that checks its arguments and then runs `op`, an operation (or what is its vjp): it has its vjp."""
+    """Decorates a function that checks its arguments and then runs `op`, an operation, or what is its vjp."""
 
     def decorate(f: F) -> F:
-        _VJPS[f] = _VJPS.get(op, op)
+        _VJPS[f] = vjp_of(op)
         return f
 
     return decorate
 
 
+def vjp_of(op: Callable[..., Any]) -> Callable[..., Any]:
+    """The vjp of an operation; what is none is its own."""
+    found: Callable[..., Any] = getattr(op, "vjp", op)
+    return found
+
+
 def unchecked_vjp(f: object) -> Callable[..., Any] | None:
-    """That of a function, None where there is none."""
+    """That of a public function, None where there is none."""
     return _VJPS.get(f) if f.__hash__ is not None else None
 
 
@@ -86,7 +92,7 @@ def _unary(function: Callable[..., Value], rule: Callable[..., Value]) -> Callab
         y = function(x)
         return y, lambda g: rule(g, y, x)
 
-    _VJPS[op] = vjp
+    op.vjp = vjp  # type: ignore[attr-defined]  # for vjp_of
     return op
 
 
@@ -227,7 +233,7 @@ def fused(
             return y, lambda g: pull(g, only_first)[0]
 
         only_first = [k == 0 for k in range(n)]
-        _VJPS[op] = vjp
+        op.vjp = vjp  # type: ignore[attr-defined]  # for vjp_of
         op.kernel = kernel  # type: ignore[attr-defined]  # for tests and for layers that have a vjp, which share the kernels
         op.reference = reference  # type: ignore[attr-defined]  # as above
         return op

@@ -149,6 +149,8 @@ def _probability_rows(x: Value, q: Value) -> tuple[Value, _Pull]:
 
 def _cross_entropy_vjp(x: Value, q: Value) -> tuple[Value, Callable[[Value], Value]]:
     """(loss, pull) of arguments like those that were checked before; labels are checked each time."""
+    if q.shape != (x.shape if q.dtype.kind == "f" else x.shape[:-1]):
+        raise ValueError(f"logits have shape {x.shape} but the target has {q.shape}")
     if q.dtype.kind == "f":
         op: Any = _probabilities
     else:

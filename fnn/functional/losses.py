@@ -15,7 +15,7 @@ from typing import TypeAlias
 import numpy as np
 
 from fnn.arrays import Array1, SameRank, Scalar, Value, total
-from fnn.autodiff.primitive import checked_form_of, fused
+from fnn.autodiff.primitive import checked_form_of, fused, vjp_of
 from fnn.autodiff.tracer import value_of
 from fnn.functional.activations import softplus
 from fnn.functional.checks import check_array, check_not_wider, check_number, check_range, check_same_shape
@@ -29,6 +29,19 @@ def _both(d: Value, wanted: Sequence[bool]) -> tuple[Value, Value]:
     return d, -d if wanted[1] else None
 
 
+def _of_same_shapes(op: Callable[..., Value]) -> Callable[..., tuple[Value, Callable[[Value], Value]]]:
+    """The vjp of a loss, which still refuses to broadcast: a model may give other shapes for other values of its input."""
+    vjp = vjp_of(op)
+
+    def of_same_shapes(p: Value, t: Value) -> tuple[Value, Callable[[Value], Value]]:
+        if p.shape != t.shape:
+            raise ValueError(f"prediction has shape {p.shape} but target has {t.shape}")
+        y, pull = vjp(p, t)
+        return y, pull
+
+    return of_same_shapes
+
+
 # mean of (p - t)^2 / 2 over n entries: dL/dp = (p - t) / n
 @fused(2, lambda p, t, *, factor=1.0: factor * np.mean(np.square(p - t)))
 def _squares(p: Value, t: Value, *, factor: float = 1.0) -> tuple[Value, _Pull]:
@@ -37,7 +50,7 @@ def _squares(p: Value, t: Value, *, factor: float = 1.0) -> tuple[Value, _Pull]:
     return loss, lambda g, wanted: _both(d * (g * (2 * factor / d.size)), wanted)
 
 
-@checked_form_of(_squares)
+@checked_form_of(_of_same_shapes(_squares))
 def mse(prediction: SameRank, target: SameRank, /) -> Scalar:
     """Mean squared error: the mean of (prediction - target)^2 over all elements.
 
@@ -92,7 +105,7 @@ def _absolutes(p: Value, t: Value) -> tuple[Value, _Pull]:
     return loss, lambda g, wanted: _both(np.sign(d) * (g / d.size), wanted)
 
 
-@checked_form_of(_absolutes)
+@checked_form_of(_of_same_shapes(_absolutes))
 def mae(prediction: SameRank, target: SameRank, /) -> Scalar:
     """Mean absolute error: the mean of |prediction - target| over all elements. The slope at 0 is 0.
 
@@ -237,7 +250,7 @@ def _bce_with_logits(z: Value, t: Value) -> tuple[Value, _Pull]:
     return loss, pull
 
 
-@checked_form_of(_bce_with_logits)
+@checked_form_of(_of_same_shapes(_bce_with_logits))
 def bce_with_logits(logits: SameRank, target: SameRank, /, *, pos_weight: Array1 | float | None = None) -> Scalar:
     """Binary cross-entropy of sigmoid(logits): the mean of log(1 + exp(z)) - t z, exact for any finite z.
 

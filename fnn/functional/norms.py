@@ -65,7 +65,7 @@ def batch_norm_kernel(
     one = ones(n, x.dtype)
     mean = one.dot(rows) / n
     c = rows - mean
-    var = np.einsum("ij,ij->j", c, c) / n
+    var = one.dot(c * c) / n
     r = 1 / np.sqrt(var + eps)
     y = c * (scale * r)
     if y.dtype == shift.dtype:
@@ -76,7 +76,7 @@ def batch_norm_kernel(
     def pull(g: Value, wanted: Sequence[bool]) -> Sequence[Value]:
         g = g.reshape(c.shape)
         dshift = one.dot(g)
-        dscale = np.einsum("ij,ij->j", g, c) * r
+        dscale = one.dot(g * c) * r
         if not wanted[0]:
             return None, dscale, dshift
         dx = c * (r * dscale * (-1 / n))

@@ -22,7 +22,7 @@ from fnn.autodiff.tracer import Tracer
 from fnn.autodiff.transforms import detach
 from fnn.functional.activations import relu
 from fnn.mode import Mode
-from fnn.tree import leaves
+from fnn.tree import freeze, leaves
 from fnn.tree.structure import take_apart
 
 Pull: TypeAlias = Callable[[Value, Any], Value]
@@ -32,7 +32,7 @@ def vjp(layer: Any, params: Any, state: Any, x: Value, mode: Mode, wanted: bool)
     """(y, new state, pull) of a layer; pull is None where there are no parameters and the cotangent of x is not wanted."""
     if params is None and not wanted:
         y, after = layer.forward(params, state, x, mode)
-        return y, after, None
+        return y, after if after is state else freeze(after), None
     rule = _own(layer.__class__, "vjp")
     if rule is not None:
         made: tuple[Value, Any, Pull] = rule(layer, params, state, x, mode, wanted)
@@ -55,7 +55,8 @@ def schedule_of(layers: Sequence[Any]) -> list[tuple[int, Any, Any]]:
     """
     order = list(range(len(layers)))
     for i, (a, b) in enumerate(pairwise(layers)):
-        if getattr(a, "f", None) is relu and _own(b.__class__, "takes_maxima"):
+        is_relu = getattr(a, "f", None) is relu and _own(a.__class__, "vjp")  # a Function, not a layer with a field f
+        if is_relu and _own(b.__class__, "takes_maxima"):
             order[i], order[i + 1] = i + 1, i
     return [(i, layers[i], _own(layers[i].__class__, "vjp")) for i in order]
 
@@ -64,7 +65,7 @@ def vjp_of_chain(
     schedule: Sequence[tuple[int, Any, Any]], params: Any, state: Any, x: Value, mode: Mode, wanted: bool
 ) -> tuple[Value, Any, Pull]:
     """That of layers one after the other."""
-    way_back: list[tuple[int, Pull]] = []
+    way_back: list[tuple[int, Pull, Any]] = []
     new = list(state)
     changed = False
     y = x
@@ -80,11 +81,13 @@ def vjp_of_chain(
             new[i] = after
             changed = True
         if back is not None:
-            way_back.append((i, back))
+            way_back.append((i, back, y.dtype))
     way_back.reverse()
 
     def pull(g: Value, into: Any) -> Value:
-        for i, back in way_back:
+        for i, back, dtype in way_back:
+            if g.dtype is not dtype and g.dtype != dtype:
+                g = g.astype(dtype)  # as the tape does
             g = back(g, into[i])
             if g is None:
                 if i:

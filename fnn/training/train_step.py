@@ -9,6 +9,7 @@ from typing import Any, Concatenate, Literal, NamedTuple, ParamSpec, TypeVar, ov
 import numpy as np
 
 from fnn.arrays import Array2, Scalar, Value
+from fnn.autodiff import debug
 from fnn.autodiff.transforms import detach, differentiate
 from fnn.layers.layer import Layer, check_layer, is_layer
 from fnn.layers.pullback import vjp, vjp_of_function
@@ -16,8 +17,8 @@ from fnn.mode import Mode, Train
 from fnn.optim.optimizer import Optimizer, apply_flat, check_is_optimizer
 from fnn.training.plan import Plan, Shapes, reuse_large_blocks, shapes_of
 from fnn.training.train_state import P, S, TrainState
+from fnn.tree import freeze, show
 from fnn.tree import leaves as leaves_of
-from fnn.tree import show
 
 Aux = TypeVar("Aux")
 Batch = ParamSpec("Batch")
@@ -91,11 +92,15 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
             vector = layout.pack(leaves)
         mode = Train(ts.key).fold(ts.step)
         shapes = None if plan is None or options else shapes_of(batch)
-        is_known = goes_on and shapes is not None and shapes == checked and state is ts.state
-        planned = plan.run(layout, params, state, mode, batch) if is_known and plan is not None else None
+        is_known = goes_on and shapes is not None and shapes == checked and state is ts.state and not debug.is_active()
+        planner = plan if is_known else None
+        planned = None if planner is None else planner.run(layout, params, state, mode, batch)
         aux = None
         if planned is not None:
             value, state, grads, _ = planned
+            if state is not ts.state:
+                state = freeze(state)
+                _check_state(ts.state, state)
         else:
             found = differentiate("train_step", loss, layout.structure, leaves, (ts.state, mode, *batch), options, has_aux=True)
             value, state = found.loss, found.aux
@@ -114,8 +119,8 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
             if is_known:  # only the plan runs into an error: a layer that it does not suit
                 plan = None
         vector, new_opt = apply_flat(opt, grads, opt_state, vector)
-        if planned is not None and plan is not None:
-            plan.put_back(planned.buffer, new_opt.slots)
+        if planned is not None and planner is not None:
+            planner.put_back(planned.buffer, new_opt.slots)
         leaves = layout.views(vector)
         params = layout.structure.unflatten(leaves)
         last = _Last(params, leaves, vector, state, shapes)
@@ -185,7 +190,9 @@ class Supervised:
     def vjp(self, params: Any, state: Any, mode: Mode, x: Any, target: Any, /) -> tuple[Scalar, Any, Callable[[Any], None]]:
         """(loss, new state, pull), where `pull(into)` writes the gradient: see `layers.pullback`."""
         prediction, state, through_model = vjp(self.model, params, state, x, mode, False)
+        loss: Value
         loss, through_criterion = vjp_of_function(self.criterion)(prediction, target)
+        loss = loss[()] if isinstance(loss, np.ndarray) else loss
 
         def pull(into: Any) -> None:
             if through_model is not None:

@@ -215,7 +215,8 @@ def in_short(what: str, found: Any) -> str:
     power = " n^2" if found["law"] == "quadratic" else " n"
     return (
         f"{what.capitalize()}: {unit(found['constant'])} + {unit(found['slope'])}{power}, "
-        f"at most {found['worst']:.0%} from a point; exponent {found['exponent']:.2f} in the upper part of the range, the law's is {found['expected_exponent']}"
+        f"at most {found['worst']:.0%} from a point; exponent {found['exponent']:.2f} in the upper part of the range, "
+        f"the law's is {found['expected_exponent']}"
     )
 
 

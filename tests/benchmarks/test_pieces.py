@@ -268,7 +268,7 @@ NETS: dict[str, tuple[Any, Any, Any, Any]] = {
 @pytest.mark.parametrize("net", NETS)
 def test_train_step(benchmark: BenchmarkFixture, net: str, way: str) -> None:
     model, criterion, x, y = NETS[net]
-    loss = fnn.supervised(model, criterion)
+    loss: Any = fnn.supervised(model, criterion)
 
     def unplanned(params: Any, state: Any, mode: fnn.Mode, x: Any, y: Any) -> Any:
         return loss(params, state, mode, x, y)
