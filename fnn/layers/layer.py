@@ -244,13 +244,12 @@ class Chain(Generic[In, Out, P, S]):
         if not (ps.__class__ is ss.__class__ is tuple and len(ps) == len(ss) == len(self.layers)):
             self._check(ps, ss)
         check_mode("chain", mode)
-        layers: tuple[Any, ...] = self.layers
         y: Any = x
-        new = []
+        new = list(ss)
         changed = False
         i = 0
         try:
-            for layer in layers:
+            for i, layer, _ in self._schedule:  # the note of an error says which
                 before = ss[i]
                 if layer.__class__ is Function:
                     y = layer.f(y)
@@ -260,9 +259,9 @@ class Chain(Generic[In, Out, P, S]):
                     y, after = (
                         made if made.__class__ is tuple and len(made) == 2 else check_pair(layer, "forward", "(y, state)", made)
                     )
-                changed |= after is not before
-                new.append(after)
-                i += 1
+                if after is not before:
+                    new[i] = after
+                    changed = True
         except Exception as error:
             error.add_note(f"in part [{i}] of the chain, {self.layers[i]!r}")
             raise
