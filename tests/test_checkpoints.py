@@ -16,6 +16,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from itertools import product
 from pathlib import Path
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
@@ -106,6 +107,23 @@ def test_every_kind_of_array_comes_back(value: Any, tmp_path: Path) -> None:
     same = value.byteswap() if value.dtype.byteorder == ">" else value
     assert back.tobytes() == same.tobytes()  # astype would quieten a NaN
     assert back.flags.aligned
+
+
+@pytest.mark.parametrize("dtype", ["?", "i1", "u1", "i2", "u2", "f2", "i4", "u4", "f4", "i8", "u8", "f8"])
+def test_arrays_with_any_strides_come_back(dtype: str, tmp_path: Path) -> None:
+    base = np.arange(4 * 5 * 6).reshape(4, 5, 6) % 7 % 2 if dtype == "?" else np.arange(4 * 5 * 6).reshape(4, 5, 6)
+    cuts = (slice(None), slice(None, None, -1), slice(None, None, 2), slice(3, 0, -2), slice(2, 3), slice(0), 1)
+    views = []
+    for code in (f"={dtype}", f">{dtype}"):
+        whole = base.astype(code)
+        views += [whole[cut] for cut in product(cuts, repeat=3)] + [whole[cut].T for cut in product(cuts, repeat=3)]
+        views += [np.broadcast_to(whole[:1, 0, 0], 3), np.broadcast_to(whole[:, :1, 0], (4, 3))]
+    values = [np.asarray(view) for view in views]
+    assert {value.ndim for value in values} == {0, 1, 2, 3}
+    fnn.save(tmp_path / "file", values)
+    for back, value in zip(fnn.load(tmp_path / "file", values), values, strict=True):
+        assert (back.shape, back.dtype) == (value.shape, value.dtype.newbyteorder("="))
+        assert back.tolist() == value.tolist()
 
 
 def test_scalars_containers_and_static_values_come_back(tmp_path: Path) -> None:
@@ -1001,7 +1019,7 @@ def test_the_last_and_the_best_are_kept(tmp_path: Path) -> None:
     assert checkpoints.restore(at(0), step=5)["n"] == 5
     latest = checkpoints.latest()
     assert latest == (8, tmp_path / "a" / "b" / "step-0000000008.safetensors", 0.3)
-    higher = replace(checkpoints, higher_is_better=True)
+    higher = replace(checkpoints, maximize=True)
     assert higher.best(at(0))["n"] == 5
     assert names_in(tmp_path / "a" / "b") == [f"step-000000000{n}.safetensors" for n in (2, 5, 7, 8)]
 

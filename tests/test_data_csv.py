@@ -152,6 +152,19 @@ def test_missing_values_are_errors_kept_or_dropped(read: Read) -> None:
     assert (words.numbers.tolist(), words.classes) == ([[3]], ("z",))
 
 
+def test_a_missing_label_is_no_class(read: Read) -> None:
+    text = "a,y\n1,yes\n2,\n3,no\n"
+    with pytest.raises(ValueError, match=r"houses.csv, line 3, column 'y': '' is missing, and the label .*missing='drop' leaves"):
+        read(text, label="y", missing="nan")
+    with pytest.raises(ValueError, match=r"line 3, column 'y': 'NA' is missing, and the label"):
+        read("a,y\n1,yes\nNA,NA\n", label="y", missing="nan", missing_words=["NA"])
+    dropped = read(text, label="y", missing="drop")
+    assert (dropped.numbers.tolist(), dropped.classes) == ([[1], [3]], ("no", "yes"))
+    # who names it wants it
+    assert read(text, label="y", missing="nan", categories={"y": ["yes", "no", ""]}).y.tolist() == [0, 2, 1]
+    assert np.isnan(read("a,y\n,yes\n", label="y", missing="nan").numbers).all()
+
+
 @pytest.mark.parametrize(
     ("content", "options", "message"),
     [
@@ -298,7 +311,7 @@ def test_a_second_file_without_what_is_to_be_predicted(read: Read) -> None:
 
 def test_like_says_all_of_what_is_read(read: Read) -> None:
     first = read(HOUSES, categorical=["town"], target="price")
-    for other in ({"target": "size"}, {"columns": ["size"]}, {"categories": {"town": ["Rome"]}}, {"dtype": np.float64}):
+    for other in ({"target": "size"}, {"columns": ["size"]}, {"categorical": ["size"]}, {"dtype": np.float64}):
         with pytest.raises(ValueError, match=r"read_csv: like says what is read; expected no target, label, columns"):
             read(HOUSES, like=first, **other)
     with pytest.raises(TypeError, match="read_csv: like is 3, expected a Table"):
@@ -330,6 +343,37 @@ def test_other_categories_become_zeros_where_a_one_hot_says_so(read: Read) -> No
     table = read(HOUSES, categories={"town": OneHot(("Rome",), "zeros")})
     assert table.codes.tolist() == [[0], [-1], [0]]
     assert table.features()[:, 2:].tolist() == [[1], [0], [1]]
+
+
+def test_a_second_file_lets_other_categories_through_as_the_first_did(read: Read) -> None:
+    new = "size,town,price\n60,Paris,1\n61,Rome,2\n62,,3\n"
+    open_town = {"town": OneHot(("Oslo", "Rome"), "zeros")}
+    first = read(HOUSES, categories=open_town, target="price")
+    for like in (first, fnn.data.split(first, (0.5, 0.5), fnn.key(0))[0], read(HOUSES, like=first), first.without_y()):
+        assert read(new, like=like, missing="nan").codes.tolist() == [[-1], [1], [-1]]
+
+    closed = read(HOUSES, categorical=["town"], target="price")
+    with pytest.raises(ValueError, match=r"'Paris' is none of .*; a OneHot with unseen='zeros' in categories lets others"):
+        read(new, like=closed, missing="nan")
+    second = read(new, like=closed, missing="nan", categories=open_town)
+    assert second.codes.tolist() == [[-1], [1], [-1]]
+    assert read(new, like=second, missing="nan") == second
+    # and the other way: a list of texts is strict
+    with pytest.raises(ValueError, match="'Paris' is none of"):
+        read(new, like=first, missing="nan", categories={"town": ["Oslo", "Rome"]})
+
+    labelled = read(HOUSES, categories=open_town, label="town")
+    assert read(new, like=labelled, missing="nan").y.tolist() == [-1, 1, -1]
+    assert labelled.without_y().unseen_as_zeros == ()
+
+
+def test_categories_beside_like_are_those_of_like(read: Read) -> None:
+    first = read(HOUSES, categorical=["town"], target="price")
+    message = r"read_csv: categories\['town'\] is \('Rome', 'Oslo'\), but like has \('Oslo', 'Rome'\): other codes"
+    with pytest.raises(ValueError, match=message):
+        read(HOUSES, like=first, categories={"town": ["Rome", "Oslo"]})
+    with pytest.raises(ValueError, match=r"read_csv: categories has 'size', which like .* categorical: 'town'"):
+        read(HOUSES, like=first, categories={"size": ["70"]})
 
 
 # what was fitted, saved with a model

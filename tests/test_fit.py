@@ -333,12 +333,14 @@ def test_a_loss_that_is_not_finite_stops_it_and_the_error_says_where() -> None:
     broken = x.copy()
     broken[fnn.data.order(50, 8, KEY, 0)[17]] = np.nan
     with pytest.raises(
-        FloatingPointError, match=r"loss of step 2 \(epoch 0, batch 2\) is nan; the parameters before it are all"
+        FloatingPointError,
+        match=r"loss of step 2 \(epoch 0, batch 2\) is nan; batch\[0\] has 3 of 24 .*first at \[1, 0\] of f32\[8,3\]: leave such "
+        r"rows out or fill them; the parameters before it are all finite; .* stop_on_nan=False$",
     ):
         run((broken, labels))
     assert np.isnan(run((broken, labels), stop_on_nan=False)[-1].loss)
     bad = replace(start, params=fnn.tree.replace_at(start.params, "[0].bias", np.full(8, np.inf, np.float32)))
-    message = r"before it params\[0\].bias has 8 of 8 .*first at \[0\] of f32\[8\]; run"
+    message = r"is \S+; before it params\[0\].bias has 8 of 8 .*first at \[0\] of f32\[8\]; run"
     with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match=message):
         run((x, labels), bad)
 

@@ -394,3 +394,46 @@ def test_a_process_that_is_killed_loses_no_record(log_class: Any, read: Any, tmp
         assert len(numbers) > count
         assert numbers[count:] == list(range(len(numbers) - count))
         count = len(numbers)
+
+
+# records and checkpoints together
+
+
+@pytest.mark.parametrize(("log", "read"), [(CsvLog, read_csv_log), (JsonLines, read_json_lines)])
+def test_the_folder_of_a_log_is_made(log: Any, read: Any, tmp_path: Path) -> None:
+    path = tmp_path / "new" / "run" / "log"
+    with log(path) as records:
+        records.append({"step": 1})
+    assert read(path) == [{"step": 1}]
+    with pytest.raises(OSError, match="log"):
+        log(path / "below a file")
+
+
+@pytest.mark.parametrize(("log", "read"), [(CsvLog, read_csv_log), (JsonLines, read_json_lines)])
+def test_records_after_the_last_checkpoint_are_dropped(log: Any, read: Any, tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    with log(path) as records:
+        records.drop_after(3)
+        assert path.read_bytes() == b""
+        for step in (1, 2, 3, 4):
+            records.append({"step": step, "loss": 0.1 / step, "note": 'a, "b"\nc'})
+        records.append({"note": "without a step"})
+    before = read(path)
+    with log(path) as records:
+        records.drop_after(4)
+        assert read(path) == before
+        records.drop_after(2)
+        assert read(path) == [*before[:2], before[4]]
+        records.append({"step": 3, "loss": 0.5, "note": ""})
+    after = read(path)
+    assert [row.get("step") for row in after] == [1, 2, None, 3]
+    assert after[:3] == [*before[:2], before[4]]
+    with pytest.raises(ValueError, match=rf"{log.__name__}.drop_after: .*log was closed"):
+        records.drop_after(1)
+
+
+def test_a_log_without_steps_keeps_its_records(tmp_path: Path) -> None:
+    with CsvLog(tmp_path / "log") as records:
+        records.append({"loss": 5})
+        records.drop_after(0)
+    assert read_csv_log(tmp_path / "log") == [{"loss": 5}]

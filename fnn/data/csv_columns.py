@@ -33,9 +33,20 @@ class Wanted(NamedTuple):
     alike: bool = False
 
     @classmethod
-    def like(cls, table: Table[Any]) -> Wanted:
-        """What the table is."""
-        codings = {name: (known, False) for name, known in zip(table.categorical, table.categories, strict=True)}
+    def like(cls, table: Table[Any], given: Mapping[str, _Coding]) -> Wanted:
+        """What the table is; but whether another category is let through, those that are given say."""
+        known = dict(zip(table.categorical, table.categories, strict=True))
+        if table.y is not None and table.y.dtype.kind != "f" and table.y_name is not None:
+            known[table.y_name] = table.classes
+        for name, (categories, _) in given.items():
+            if name not in known:
+                raise ValueError(f"read_csv: categories has {name!r}, which like has not as categorical: {listed([*known])}")
+            if categories != known[name]:
+                raise ValueError(
+                    f"read_csv: categories[{name!r}] is ({listed(categories)}), but like has ({listed(known[name])}): other "
+                    "codes would mean other categories"
+                )
+        codings = {name: (categories, name in table.unseen_as_zeros) for name, categories in known.items()} | dict(given)
         columns: tuple[str, ...] = (*table.names, *table.categorical)
         dtype: Float = np.float64 if table.numbers.dtype == np.float64 else np.float32
         if table.y is None:
@@ -44,7 +55,6 @@ class Wanted(NamedTuple):
             raise ValueError("read_csv: like has a y, but its y_name, the column of y, is None")
         if table.y.dtype.kind == "f":
             return cls(table.y_name, None, columns, (), codings, dtype, alike=True)
-        codings[table.y_name] = table.classes, False
         return cls(None, table.y_name, columns, (), codings, dtype, alike=True)
 
 
@@ -65,8 +75,8 @@ class _Categories:
     """A categorical column while it is read: the places of its categories, given or in the order in which they turn up."""
 
     def __init__(self, coding: _Coding | None) -> None:
-        self.known, self.others = ((), True) if coding is None else coding
         self.given = coding is not None
+        self.known, self.lets_through = ((), False) if coding is None else coding
         self.places = {text: i for i, text in enumerate(self.known)}
         self.codes = array("i")
 
@@ -74,7 +84,7 @@ class _Categories:
         """Whether it may stand there."""
         place = self.places.get(text, -1) if self.given else self.places.setdefault(text, len(self.places))
         self.codes.append(place)
-        return place >= 0 or self.others
+        return place >= 0 or self.lets_through
 
     def sorted(self) -> tuple[tuple[str, ...], Value]:
         """The categories, as they were given or sorted, and the place of each row's among them."""
@@ -170,6 +180,12 @@ class Columns:
                 raise self._wrong(
                     line, absent[0], f"{fields[absent[0]]!r} is missing; missing='drop' leaves such lines out, 'nan' keeps them"
                 )
+            # nobody wants to predict a class of what is not there, unless the class is given
+            if self.label in absent and not self.categories[-1].given:
+                raise self._wrong(
+                    line, self.label, f"{fields[self.label]!r} is missing, and the label of a row must be there; missing='drop' leaves "
+                    "such lines out; to have a class '', name it in categories"
+                )
             texts = ["" if text in self.missing_words else text for text in texts]
         self.rows += 1
         self.numbers.extend(numbers)
@@ -229,4 +245,5 @@ class Columns:
             tuple([categories for categories, _ in known]),
             classes,
             y_name,
+            tuple([self.all[i] for i, column in zip(self.category_fields, self.categories, strict=True) if column.lets_through]),
         )

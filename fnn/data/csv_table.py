@@ -69,6 +69,7 @@ def read_csv(
     path: Path,
     *,
     like: Table[Y],
+    categories: Known | None = None,
     header: bool | Sequence[str] = True,
     delimiter: str = ",",
     missing: Missing = "error",
@@ -99,11 +100,12 @@ def read_csv(
     categories: for a categorical column, or the label, the categories that there are, in this order; another one is an error.
         Or a OneHot: with unseen="zeros" another category has the code -1, and zeros for features.
     dtype: of the numbers, np.float32 or np.float64.
-    like: a table of another file, to read this one in the same way: its columns, their order, dtype and categories. For a
-        file without the column to predict, `like=table.without_y()`.
+    like: a table of another file, to read this one in the same way: its columns, their order, dtype and categories, and
+        what becomes of others. For a file without the column to predict, `like=table.without_y()`. `categories` beside it
+        must be those of the table; a OneHot with unseen="zeros" lets others through in this file.
     header: True where the first line has the names; False names them "0", "1", ...; or the names, for a file without.
     missing: what becomes of a row where a field is one of `missing_words`, or a number NaN: "error"; "nan" keeps it, as NaN
-        or as the category ""; "drop" leaves the row out. Blanks around a field don't count, quotes are those of
+        or as the category "", but for a missing label, which is an error; "drop" leaves the row out. Blanks around a field don't count, quotes are those of
         Python's csv, lines without any field are skipped, and so is a byte order mark.
 
     The file is read line by line: it takes memory for the result, and little else.
@@ -130,12 +132,12 @@ def read_csv(
     _check_strings(columns=columns, categorical=categorical, missing_words=missing_words, header=header)
     if like is None:
         wanted = Wanted(target, label, columns, categorical, codings_of(categories or {}), dtype or np.float32)
-    elif any([target, label, columns, categorical, categories, dtype]):
-        raise ValueError("read_csv: like says what is read; expected no target, label, columns, categorical, categories, dtype")
+    elif any([target, label, columns, categorical, dtype]):
+        raise ValueError("read_csv: like says what is read; expected no target, label, columns, categorical, dtype")
     elif not isinstance(like, Table):
         raise TypeError(f"read_csv: like is {shown(like)}, expected a Table, as read_csv gives")
     else:
-        wanted = Wanted.like(like)
+        wanted = Wanted.like(like, codings_of(categories or {}))
     with open(path, encoding="utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding, newline="") as file:
         name = os.fspath(path)
         lines = read_lines(name, file, delimiter)

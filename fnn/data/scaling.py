@@ -130,7 +130,10 @@ def _range(name: str, x: Array) -> tuple[Array, Array, Array]:
         total = total + piece.sum(axis=0)
     if not np.isfinite(total).all():
         column = int(np.flatnonzero(~np.isfinite(total))[0])
-        raise ValueError(f"{name}: feature {column} of x has a value that is not finite (NaN or infinite); leave such rows out")
+        raise ValueError(
+            f"{name}: feature {column} of x has a value that is not finite (NaN or infinite); leave such rows out, or fill NaN "
+            "with the mean of the others: np.where(np.isnan(x), np.nanmean(x, axis=0), x)"
+        )
     low, high = np.asarray(low), np.asarray(high)
     # rounding of the sum may not put the mean outside of the values: that of a constant feature is the constant
     return low, high, np.asarray(np.clip(np.asarray(total) / (x.size // low.size), low, high))

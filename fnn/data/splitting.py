@@ -58,6 +58,10 @@ def split(data: Any, fractions: Sequence[float], key: Key | None, *, stratify: L
     """
     reader = None if _is_count(data) else Reader[Any]("split", data)
     n = data if reader is None else len(reader)
+    if not isinstance(fractions, (Sequence, np.ndarray)):
+        raise TypeError(
+            f"split: the fractions are {fractions!r}, expected one for each part, as (0.8, 0.2): split(data, (0.8, 0.2), key)"
+        )
     for fraction in fractions:
         check_number("split", "a fraction", fraction)
     if not fractions or min(fractions) < 0 or not abs(sum(fractions) - 1) < 1e-6:

@@ -22,6 +22,8 @@ class Table(Record, Generic[Y]):
         `categorical` are the names of these columns.
     y: the target, floating [rows]; or the label, int64 [rows], the place of the class in `classes`; or None. `y_name` is the
         name of its column.
+    unseen_as_zeros: the names of the columns in which another category than those in `categories` is no error, but has the
+        code -1, and zeros for features: those that were read with a OneHot with unseen="zeros".
     """
 
     numbers: Array2
@@ -32,6 +34,7 @@ class Table(Record, Generic[Y]):
     categories: tuple[tuple[str, ...], ...]
     classes: tuple[str, ...]
     y_name: str | None = None
+    unseen_as_zeros: tuple[str, ...] = ()
 
     def features(self) -> Array2:
         """[rows, features]: the numeric columns, and behind them each categorical column as a one-hot block."""
@@ -42,7 +45,8 @@ class Table(Record, Generic[Y]):
 
     def without_y(self) -> Table[None]:
         """The columns to predict from alone: `read_csv(path, like=table.without_y())` reads a file that has no others."""
-        return Table(self.numbers, self.codes, None, self.names, self.categorical, self.categories, ())
+        unseen = tuple([name for name in self.unseen_as_zeros if name != self.y_name])
+        return Table(self.numbers, self.codes, None, self.names, self.categorical, self.categories, (), None, unseen)
 
     def __len__(self) -> int:
         return len(self.numbers)

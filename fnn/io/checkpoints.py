@@ -35,8 +35,8 @@ class Checkpoint(NamedTuple):
 class Checkpoints:
     """Checkpoints in a folder, named by step, as step-0000000100.safetensors: the last and the best.
 
-    keep_last: so many of the highest steps are kept, and keep_best: of those with a metric the best as well. higher_is_better:
-    of the metric; a loss is better when it is lower. An older file is deleted only when the new one is safe on the disk.
+    keep_last: so many of the highest steps are kept, and keep_best: of those with a metric the best as well. maximize: the
+    metric is one that should grow; a loss is better when it is lower. An older file is deleted only when the new one is safe on the disk.
 
     The object holds nothing but these settings; what there is, the folder says.
 
@@ -55,7 +55,7 @@ class Checkpoints:
     _: KW_ONLY
     keep_last: int = 3
     keep_best: int = 0
-    higher_is_better: bool = False
+    maximize: bool = False
 
     def __post_init__(self) -> None:
         for what, low in (("keep_last", 1), ("keep_best", 0)):
@@ -165,7 +165,7 @@ class Checkpoints:
 
     def _ranked(self) -> list[Checkpoint]:
         """Those with a metric, the best first, of equal ones the first."""
-        sign = -1 if self.higher_is_better else 1
+        sign = -1 if self.maximize else 1
         found = [(checkpoint.metric, checkpoint) for checkpoint in self.all() if checkpoint.metric is not None]
         found.sort(key=lambda pair: (True, 0.0) if math.isnan(pair[0]) else (False, sign * pair[0]))
         return [checkpoint for _, checkpoint in found]

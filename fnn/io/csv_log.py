@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fnn.io.log_file import LogFile, fields_of, note_torn, plain
+from fnn.functional.checks import check_int
+from fnn.io.log_file import LogFile, fields_of, is_later, note_torn, plain
 from fnn.io.safetensors import PathLike
 
 if TYPE_CHECKING:
@@ -63,7 +65,7 @@ class CsvLog(LogFile):
         Raises TypeError, with the path, for other things; OSError where the system cannot write, as on a full disk, and then
         the records before are there still.
         """
-        self._check_open()
+        self._check_open("append")
         cells: dict[str, Any] = {}
         _spread(plain("CsvLog.append", "", fields_of("CsvLog.append", record)), "", cells)
         if not self._columns:
@@ -76,11 +78,26 @@ class CsvLog(LogFile):
             self._add_columns(new)
         self._write_line(_line([cells.get(name) for name in self._columns]))
 
+    def drop_after(self, step: int, /) -> None:
+        """Remove the records whose field `step` is higher: those that a killed run wrote after its last checkpoint, and that
+        the resumed run writes again. The file is written anew, whole or not at all.
+
+        Raises ValueError, with the path and the line, for a line that is no record.
+        """
+        self._check_open("drop_after")
+        check_int(f"{type(self).__name__}.drop_after", "the step", step, 0)
+        _, *rows = csv.reader(io.StringIO(self._read().decode(), newline=""))
+        kept = [row for row, record in zip(rows, read_csv_log(self._absolute), strict=True) if not is_later(record, step)]
+        if len(kept) < len(rows):
+            self._write_rows("drop_after", [self._columns, *kept])
+
     def _add_columns(self, new: list[str]) -> None:
         header, *rows = csv.reader(io.StringIO(self._read().decode(), newline=""))
-        lines = [_line([*header, *new]), *[_line([*row, *[None] * len(new)]) for row in rows]]
-        self._write_anew("".join([f"{line}\n" for line in lines]).encode())
+        self._write_rows("append", [[*header, *new], *[[*row, *[""] * len(new)] for row in rows]])
         self._columns += new
+
+    def _write_rows(self, method: str, rows: list[list[str]]) -> None:
+        self._write_anew(method, "".join([f"{_line(row)}\n" for row in rows]).encode())
 
 
 def read_csv_log(path: PathLike, /) -> list[dict[str, Cell]]:
@@ -132,7 +149,7 @@ def _spread(value: Any, path: str, cells: dict[str, Any]) -> None:
         cells[path] = value
 
 
-def _line(cells: list[Any]) -> str:
+def _line(cells: Sequence[Cell]) -> str:
     text = io.StringIO()
     # it quotes the newlines that its own lines end with
     csv.writer(text, lineterminator="\r\n").writerow(cells)

@@ -7,7 +7,8 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fnn.io.log_file import LogFile, fields_of, note_torn, plain
+from fnn.functional.checks import check_int
+from fnn.io.log_file import LogFile, fields_of, is_later, note_torn, plain
 from fnn.io.safetensors import PathLike
 
 if TYPE_CHECKING:
@@ -55,6 +56,19 @@ class JsonLines(LogFile):
         """
         fields = plain("JsonLines.append", "", fields_of("JsonLines.append", record))
         self._write_line(json.dumps(_with_texts(fields), allow_nan=False))
+
+    def drop_after(self, step: int, /) -> None:
+        """Remove the records whose field `step` is higher: those that a killed run wrote after its last checkpoint, and that
+        the resumed run writes again. The file is written anew, whole or not at all.
+
+        Raises ValueError, with the path and the line, for a line that is no record.
+        """
+        self._check_open("drop_after")
+        check_int(f"{type(self).__name__}.drop_after", "the step", step, 0)
+        lines = self._read().split(b"\n")[:-1]
+        kept = [line for line, record in zip(lines, read_json_lines(self._absolute), strict=True) if not is_later(record, step)]
+        if len(kept) < len(lines):
+            self._write_anew("drop_after", b"".join([line + b"\n" for line in kept]))
 
 
 def read_json_lines(path: PathLike, /) -> list[dict[str, Any]]:

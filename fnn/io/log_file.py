@@ -34,6 +34,7 @@ class LogFile:
         self.path = Path(path)
         self.sync = sync
         self._absolute = self.path.absolute()  # the process may go elsewhere
+        self._absolute.parent.mkdir(parents=True, exist_ok=True)
         self._open()
 
     def _open(self) -> None:
@@ -64,23 +65,23 @@ class LogFile:
         """Drop what is behind so many bytes: a line that a killed process left unfinished."""
         os.ftruncate(self._fd, size)
 
-    def _write_anew(self, content: bytes) -> None:
+    def _write_anew(self, method: str, content: bytes) -> None:
         """Put this in place of all that is in the file, whole or not at all."""
         mode = stat.S_IMODE(os.fstat(self._fd).st_mode)
         self._close()  # Windows renames no file over an open one
         try:
-            write_atomically(f"{type(self).__name__}.append", self._absolute, [content])
+            write_atomically(f"{type(self).__name__}.{method}", self._absolute, [content])
             os.chmod(self._absolute, mode)
         finally:
             self._open()
 
-    def _check_open(self) -> None:
+    def _check_open(self, method: str) -> None:
         if not self._close.alive:
-            raise ValueError(f"{type(self).__name__}.append: {self.path} was closed")
+            raise ValueError(f"{type(self).__name__}.{method}: {self.path} was closed")
 
     def _write_line(self, line: str) -> None:
         """Append a line, whole or not at all."""
-        self._check_open()
+        self._check_open("append")
         before = os.fstat(self._fd)
         view = memoryview((line + "\n").encode())
         try:
@@ -138,6 +139,12 @@ def plain(name: str, path: str, value: object) -> Any:
         return [plain(name, f"{path}[{i}]", part) for i, part in enumerate(value)]
     what = describe(value) if isinstance(value, np.generic) else f"a {type(value).__name__}"
     raise TypeError(f"{name}: {path} is {what}, expected numbers, texts, None, or lists and dicts of these")
+
+
+def is_later(record: Mapping[str, object], step: int) -> bool:
+    """Whether a record that was read has a higher step."""
+    found = record.get("step")
+    return isinstance(found, (int, float)) and found > step
 
 
 def note_torn(name: str, path: Path, number: int, left: str) -> None:

@@ -80,8 +80,9 @@ def encode(arrays: Mapping[str, Any], metadata: Mapping[str, str]) -> Iterator[m
 
 
 def _bytes_of(array: Any) -> memoryview:
-    # reshape puts the elements in C order, where they are in another; a 0-d array has no bytes to view without it
-    flat: memoryview = np.asarray(array, array.dtype.newbyteorder("<")).reshape(-1).view(np.uint8).data
+    # a vector may have gaps between its elements, or go backwards, which reshape leaves as it is; a 0-d array has no bytes to
+    # view without it
+    flat: memoryview = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).reshape(-1).view(np.uint8).data
     return flat
 
 

@@ -108,7 +108,12 @@ def class_numbers(name: str, prediction: Value, labels: Value, classes: int | No
 def check_scores(name: str, scores: Value, labels: Value) -> None:
     """ValueError or TypeError unless there is a score, not NaN, for each label, 0 or 1."""
     check_array(name, "scores", scores)
-    check_label_shapes(name, "scores (one for each label)", scores[..., np.newaxis], labels)
+    if isinstance(labels, np.ndarray) and scores.shape != labels.shape:
+        raise ValueError(
+            f"{name}: scores have shape {scores.shape} but labels have {labels.shape}, expected one for each label; of two "
+            f"logits x of a row that is x[:, 1] - x[:, 0], and several classes need OneVsRest({name}(), classes)"
+        )
+    check_label_shapes(name, "scores", scores[..., np.newaxis], labels)
     wrong = labels[(labels != 0) & (labels != 1)]
     if wrong.size:
         raise ValueError(

@@ -119,7 +119,7 @@ class Loop:
                 error.add_note(_where(number, number - skipped, self.epoch, batch))
                 raise
             if value - value != 0.0 and self.stop_on_nan:
-                raise lost("fit", value, ts, self.epoch, number - skipped)
+                raise lost("fit", value, ts, self.epoch, number - skipped, batch)
             ts = new
             total += value
             rows += len(batch[0]) if is_tuple and batch and batch[0].__class__ is np.ndarray else rows_of(batch)

@@ -15,10 +15,12 @@ class FitRecord(Generic[P, S]):
 
     step: steps done, `state.step`; epoch: that of the last step, from 0; loss: the mean over the steps since the last
     record; metrics: of the same batches; epoch_loss, epoch_metrics: of all steps of this epoch so far, so at its end of the
-    whole epoch (in the epoch in which a run was resumed: of the steps since then); validation: what the function
-    `validation` gave for `state`, empty where it did not run; seconds: since `fit` began; examples_per_second: of the steps
-    since the last record, without validation and what the loop around does; state: to predict with, save, or go on from;
-    ends_epoch: whether this step was the last of its epoch.
+    whole epoch; validation: what the function `validation` gave for `state`, empty where it did not run; seconds: since `fit`
+    began; examples_per_second: of the steps since the last record, without validation and what the loop around does; state:
+    to predict with, save, or go on from; ends_epoch: whether this step was the last of its epoch.
+
+    A run that is resumed in the middle of an epoch has not seen its first batches: `epoch_loss` and `epoch_metrics` of that
+    one epoch are of the steps since then, and differ from those of a run that never stopped. The states don't.
     """
 
     step: int

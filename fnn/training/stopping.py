@@ -171,11 +171,13 @@ def _more(found: list[str]) -> str:
     return f" and {len(found) - 3} more" if len(found) > 3 else ""
 
 
-def lost(name: str, loss: float, ts: TrainState[Any, Any], epoch: int, batch: int) -> FloatingPointError:
-    """The error of a loop whose loss is no longer finite; ts is the state before the step."""
+def lost(name: str, loss: float, ts: TrainState[Any, Any], epoch: int, number: int, batch: PyTree) -> FloatingPointError:
+    """The error of a loop whose loss is no longer finite; ts is the state before the step, batch what it was called with."""
     found = not_finite({"params": ts.params, "state": ts.state})
     before = f"before it {', '.join(found[:3])}{_more(found)}" if found else "the parameters before it are all finite"
+    bad = not_finite({"batch": batch})
+    given = f"{', '.join(bad[:3])}{_more(bad)}: leave such rows out or fill them; " if bad else ""
     return FloatingPointError(
-        f"{name}: the loss of step {ts.step} (epoch {epoch}, batch {batch}) is {loss}; {before}; {ADVICE}, "
+        f"{name}: the loss of step {ts.step} (epoch {epoch}, batch {number}) is {loss}; {given}{before}; {ADVICE}, "
         "and to go on in spite of it say stop_on_nan=False"
     )

@@ -8,7 +8,7 @@ from typing import Any, Concatenate, Literal, NamedTuple, ParamSpec, TypeVar, ov
 
 import numpy as np
 
-from fnn.arrays import Array2, Scalar, Value
+from fnn.arrays import Array2, Scalar, Value, is_frozen
 from fnn.autodiff import debug
 from fnn.autodiff.transforms import detach, differentiate
 from fnn.layers.layer import Layer, check_layer, is_layer
@@ -19,6 +19,7 @@ from fnn.training.plan import Plan, Shapes, reuse_large_blocks, shapes_of
 from fnn.training.train_state import P, S, TrainState
 from fnn.tree import freeze, show
 from fnn.tree import leaves as leaves_of
+from fnn.tree.structure import take_apart
 
 Aux = TypeVar("Aux")
 Batch = ParamSpec("Batch")
@@ -74,7 +75,7 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
     reuse_large_blocks()
     plan = Plan(loss.vjp) if isinstance(loss, Supervised) and not has_aux else None
     # Only a cache; one name bound to one tuple, so that threads cannot see half of it.
-    last = _Last(object(), [], None, None, None)
+    last = _Last(object(), [], None, None, None, None)
 
     def step(ts: TrainState[Any, Any], /, *batch: Any, **options: Any) -> Any:
         nonlocal last, plan
@@ -85,7 +86,7 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
             )
         opt_state = ts.opt
         layout = opt_state.layout
-        params, leaves, vector, state, checked = last
+        params, leaves, vector, state, kind, checked = last
         goes_on = params is ts.params and layout.structure.immutable
         if not goes_on:
             leaves = layout.leaves_of("train_step", "the parameters", ts.params)
@@ -98,24 +99,22 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
         aux = None
         if planned is not None:
             value, state, grads, _ = planned
-            if state is not ts.state:
+            if state is not ts.state and (kind is None or not kind.has(state)):
                 state = freeze(state)
                 _check_state(ts.state, state)
         else:
             found = differentiate("train_step", loss, layout.structure, leaves, (ts.state, mode, *batch), options, has_aux=True)
             value, state = found.loss, found.aux
             if has_aux:
-                if not (isinstance(state, tuple) and len(state) == 2):
-                    raise TypeError(
-                        f"train_step: with has_aux=True the loss must return (loss, (state, aux)), got {show(found.aux)}"
-                    )
-                state, aux = state[0], detach(state[1], found.tape)
+                state, aux = _state_and_aux(found.aux)
+                aux = detach(aux, found.tape)
             if state is not ts.state:
                 state = detach(state, found.tape, freeze=True)
                 _check_state(ts.state, state)
             grads = layout.pack(
                 [np.zeros(leaf.shape, leaf.dtype) if g is None else g for leaf, g in zip(leaves, found.leaves, strict=True)]
             )
+            kind = None if plan is None else _Kind(state)
             if is_known:  # only the plan runs into an error: a layer that it does not suit
                 plan = None
         vector, new_opt = apply_flat(opt, grads, opt_state, vector)
@@ -123,7 +122,7 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
             planner.put_back(planned.buffer, new_opt.slots)
         leaves = layout.views(vector)
         params = layout.structure.unflatten(leaves)
-        last = _Last(params, leaves, vector, state, shapes)
+        last = _Last(params, leaves, vector, state, kind, shapes)
         new: Any = object.__new__(TrainState)
         new.__dict__.update(params=params, state=state, opt=new_opt, key=ts.key, step=ts.step + 1)
         return new, ((value, aux) if has_aux else value)
@@ -132,14 +131,38 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
 
 
 class _Last(NamedTuple):
-    """What the last step made: parameters, their leaves, the vector they are views of, the state; and what it was given:
-    shapes and dtypes of its batch. The next step need not check them again."""
+    """What the last step made: parameters, their leaves, the vector they are views of, the state and its kind; and what it was
+    given: shapes and dtypes of its batch. The next step need not check them again."""
 
     params: Any
     leaves: list[Value]
     vector: Value
     state: Any
+    kind: _Kind | None
     shapes: Shapes | None
+
+
+class _Kind:
+    """Structure and dtypes of a state."""
+
+    def __init__(self, state: Any) -> None:
+        leaves, self.structure = take_apart(state)
+        self.dtypes = [leaf.dtype for leaf in leaves]
+
+    def has(self, state: Any) -> bool:
+        """Whether a state is of this kind, and read-only; where it says no, a closer look may say that all is well."""
+        leaves = self.structure.leaves_of(state)
+        return (
+            leaves is not None
+            and [leaf.dtype for leaf in leaves] == self.dtypes
+            and all([leaf.__class__ is np.ndarray and is_frozen(leaf) for leaf in leaves])
+        )
+
+
+def _state_and_aux(made: Any) -> tuple[Any, Any]:
+    if not (isinstance(made, tuple) and len(made) == 2):
+        raise TypeError(f"train_step: with has_aux=True the loss must return (loss, (state, aux)), got {show(made)}")
+    return made
 
 
 def _check_state(before: Any, after: Any) -> None:

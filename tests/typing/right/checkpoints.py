@@ -41,7 +41,7 @@ with tempfile.TemporaryDirectory() as name:
     assert_type(fnn.io.from_dict(arrays, ts.params), tuple[fnn.DenseParams, None])
     assert_type(fnn.io.to_dict(ts.params), dict[str, fnn.Array])
 
-    checkpoints = fnn.io.Checkpoints(folder / "run", keep_last=2, keep_best=1, higher_is_better=True)
+    checkpoints = fnn.io.Checkpoints(folder / "run", keep_last=2, keep_best=1, maximize=True)
     ts = checkpoints.resume(ts)
     assert_type(checkpoints.save(ts, metric=0.5), Path)
     checkpoints.save(ts, metric=fnn.mse(np.ones((1, 1)), np.zeros((1, 1))))
