@@ -115,7 +115,7 @@ def test_arrays_with_any_strides_come_back(dtype: str, tmp_path: Path) -> None:
     cuts = (slice(None), slice(None, None, -1), slice(None, None, 2), slice(3, 0, -2), slice(2, 3), slice(0), 1)
     views = []
     for code in (f"={dtype}", f">{dtype}"):
-        whole = base.astype(code)
+        whole: Any = base.astype(code)
         views += [whole[cut] for cut in product(cuts, repeat=3)] + [whole[cut].T for cut in product(cuts, repeat=3)]
         views += [np.broadcast_to(whole[:1, 0, 0], 3), np.broadcast_to(whole[:, :1, 0], (4, 3))]
     values = [np.asarray(view) for view in views]

@@ -154,7 +154,9 @@ def test_missing_values_are_errors_kept_or_dropped(read: Read) -> None:
 
 def test_a_missing_label_is_no_class(read: Read) -> None:
     text = "a,y\n1,yes\n2,\n3,no\n"
-    with pytest.raises(ValueError, match=r"houses.csv, line 3, column 'y': '' is missing, and the label .*missing='drop' leaves"):
+    with pytest.raises(
+        ValueError, match=r"houses.csv, line 3, column 'y': '' is missing, and the label .*missing='drop' leaves"
+    ):
         read(text, label="y", missing="nan")
     with pytest.raises(ValueError, match=r"line 3, column 'y': 'NA' is missing, and the label"):
         read("a,y\n1,yes\nNA,NA\n", label="y", missing="nan", missing_words=["NA"])

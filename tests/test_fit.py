@@ -334,8 +334,8 @@ def test_a_loss_that_is_not_finite_stops_it_and_the_error_says_where() -> None:
     broken[fnn.data.order(50, 8, KEY, 0)[17]] = np.nan
     with pytest.raises(
         FloatingPointError,
-        match=r"loss of step 2 \(epoch 0, batch 2\) is nan; batch\[0\] has 3 of 24 .*first at \[1, 0\] of f32\[8,3\]: leave such "
-        r"rows out or fill them; the parameters before it are all finite; .* stop_on_nan=False$",
+        match=r"loss of step 2 \(epoch 0, batch 2\) is nan; batch\[0\] has 3 of 24 .*first at \[1, 0\] of f32\[8,3\]: "
+        r"leave such rows out or fill them; the parameters before it are all finite; .* stop_on_nan=False$",
     ):
         run((broken, labels))
     assert np.isnan(run((broken, labels), stop_on_nan=False)[-1].loss)

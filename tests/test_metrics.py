@@ -583,7 +583,11 @@ PROBABILITIES = np.full((4, 3), 1 / 3)
             ValueError,
             r"^RocAuc: label 2 is neither 0 nor 1; .* OneVsRest\(RocAuc\(\), classes\)",
         ),
-        (partial(m.RocAuc(), X, Y), ValueError, r"^RocAuc: scores have shape .* expected one for each label.* x\[:, 1\] - x\[:, 0\]"),
+        (
+            partial(m.RocAuc(), X, Y),
+            ValueError,
+            r"^RocAuc: scores have shape .* expected one for each label.* x\[:, 1\] - x\[:, 0\]",
+        ),
         (partial(m.RocAuc(), NAN[:, 1], Y % 2), ValueError, r"^RocAuc: a score is nan"),
         (partial(m.RocAuc(), Y, Y % 2), TypeError, r"^RocAuc: scores is i64\[4\], expected floating"),
         (partial(m.OneVsRest(m.RocAuc(), 4), X, Y), ValueError, r"^OneVsRest: prediction has shape .* 4 scores in each row"),

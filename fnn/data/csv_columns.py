@@ -183,8 +183,10 @@ class Columns:
             # nobody wants to predict a class of what is not there, unless the class is given
             if self.label in absent and not self.categories[-1].given:
                 raise self._wrong(
-                    line, self.label, f"{fields[self.label]!r} is missing, and the label of a row must be there; missing='drop' leaves "
-                    "such lines out; to have a class '', name it in categories"
+                    line,
+                    self.label,
+                    f"{fields[self.label]!r} is missing, and the label of a row must be there; missing='drop' leaves "
+                    "such lines out; to have a class '', name it in categories",
                 )
             texts = ["" if text in self.missing_words else text for text in texts]
         self.rows += 1
@@ -230,6 +232,7 @@ class Columns:
         y: Any = None
         y_name: str | None = None
         classes: tuple[str, ...] = ()
+        open_fields = [i for i, column in zip(self.category_fields, self.categories, strict=True) if column.lets_through]
         if self.target is not None:
             y, y_name = read_only(numbers[:, -1].copy()), self.all[self.target]
         elif self.label is not None:
@@ -245,5 +248,5 @@ class Columns:
             tuple([categories for categories, _ in known]),
             classes,
             y_name,
-            tuple([self.all[i] for i, column in zip(self.category_fields, self.categories, strict=True) if column.lets_through]),
+            tuple([self.all[i] for i in open_fields]),
         )

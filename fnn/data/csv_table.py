@@ -105,8 +105,8 @@ def read_csv(
         must be those of the table; a OneHot with unseen="zeros" lets others through in this file.
     header: True where the first line has the names; False names them "0", "1", ...; or the names, for a file without.
     missing: what becomes of a row where a field is one of `missing_words`, or a number NaN: "error"; "nan" keeps it, as NaN
-        or as the category "", but for a missing label, which is an error; "drop" leaves the row out. Blanks around a field don't count, quotes are those of
-        Python's csv, lines without any field are skipped, and so is a byte order mark.
+        or as the category "", but for a missing label, which is an error; "drop" leaves the row out. Blanks around a field
+        don't count, quotes are those of Python's csv, lines without any field are skipped, and so is a byte order mark.
 
     The file is read line by line: it takes memory for the result, and little else.
 

@@ -36,7 +36,8 @@ class Checkpoints:
     """Checkpoints in a folder, named by step, as step-0000000100.safetensors: the last and the best.
 
     keep_last: so many of the highest steps are kept, and keep_best: of those with a metric the best as well. maximize: the
-    metric is one that should grow; a loss is better when it is lower. An older file is deleted only when the new one is safe on the disk.
+    metric is one that should grow; a loss is better when it is lower. An older file is deleted only when the new one is safe
+    on the disk.
 
     The object holds nothing but these settings; what there is, the folder says.
 

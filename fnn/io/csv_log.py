@@ -86,7 +86,7 @@ class CsvLog(LogFile):
         """
         self._check_open("drop_after")
         check_int(f"{type(self).__name__}.drop_after", "the step", step, 0)
-        _, *rows = csv.reader(io.StringIO(self._read().decode(), newline=""))
+        rows = list(csv.reader(io.StringIO(self._read().decode(), newline="")))[1:]
         kept = [row for row, record in zip(rows, read_csv_log(self._absolute), strict=True) if not is_later(record, step)]
         if len(kept) < len(rows):
             self._write_rows("drop_after", [self._columns, *kept])
