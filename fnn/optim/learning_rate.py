@@ -68,3 +68,8 @@ class ScaleByLearningRate(Optimizer):
         if kept.item(2) == params.dtype.type(base).item():
             return delta, slots
         return delta, {"learning_rate": np.array([base * factor, factor, base], params.dtype)}
+
+    @property
+    def owns_updates(self) -> bool:
+        """A product that was just made."""
+        return True

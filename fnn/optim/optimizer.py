@@ -41,6 +41,13 @@ class Rule(ABC):
         is added to the parameters, and a fresh vector.
         """
 
+    @property
+    def owns_updates(self) -> bool:
+        """Whether its updates are always a vector that it has just made and that nothing else holds, no moment either: then the
+        new parameters take its place. False unless a subclass says so.
+        """
+        return False
+
 
 class Transform(Rule):
     """Base of blocks that optimisers are made of: a subclass is a frozen dataclass of hyper-parameters.
@@ -125,6 +132,11 @@ class Composed(Optimizer):
         """Through all blocks in order."""
         return self._composed.update_flat(grads, slots, params, step, segments)
 
+    @property
+    def owns_updates(self) -> bool:
+        """Those of the blocks."""
+        return self._composed.owns_updates
+
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_composed"}
 
@@ -161,6 +173,11 @@ class OptimizerChain(Optimizer):
     ) -> tuple[Array1, Slots]:
         """Through all parts in order."""
         return update_parts(self.parts, grads, slots, params, step, segments)
+
+    @property
+    def owns_updates(self) -> bool:
+        """Those of the last part."""
+        return self.parts[-1].owns_updates
 
 
 def _join(a: Rule, b: Rule) -> Any:
@@ -258,8 +275,8 @@ def apply_flat(opt: Optimizer, grads: Array1, opt_state: OptState[P], params: Ar
         raise TypeError(
             f"{name}.update_flat: delta is {show(delta)}, expected a vector like the parameters, {describe(params)}"
         )
-    # A new array, so that a delta that is a moment too, against the contract, corrupts nothing.
-    new: Array1 = params + delta
+    # Else a new array, so that a delta that is a moment too, against the contract, corrupts nothing.
+    new: Array1 = np.add(params, delta, out=delta) if opt.owns_updates else params + delta
     if new.dtype != params.dtype:
         new = new.astype(params.dtype)
     state: Any = object.__new__(OptState)
