@@ -241,7 +241,7 @@ def _bce_with_logits(z: Value, t: Value) -> tuple[Value, _Pull]:
         scale = g / z.size
         dz = None
         if wanted[0]:
-            dz = np.where(z >= 0, e.dtype.type(1), e)  # s(z) = 1 / (1 + e) for z >= 0, e / (1 + e) for z < 0
+            dz = np.exp(np.minimum(z, 0))  # s(z) = 1 / (1 + e) for z >= 0, e / (1 + e) for z < 0
             dz /= 1 + e
             dz -= t
             dz *= scale
