@@ -140,8 +140,9 @@ def batch_norm(
             f"batch_norm: the state's mean {state.mean.shape} and var {state.var.shape} must have the shape of scale, "
             f"{scale.shape}"
         )
-    for what, array in (("x", x), ("shift", params.shift), ("the state", state.mean)):
-        check_not_wider("batch_norm", what, array, "scale", scale)
+    if not x.dtype is scale.dtype is params.shift.dtype is state.mean.dtype:
+        for what, array in (("x", x), ("shift", params.shift), ("the state", state.mean)):
+            check_not_wider("batch_norm", what, array, "scale", scale)
     v: Value = x
     if isinstance(mode, Train):
         if x.size < 2 * x.shape[-1]:
@@ -151,7 +152,15 @@ def batch_norm(
             )
         y, (mean, var) = _batch_norm(v, scale, params.shift, eps=eps)
         return y, moved(state, (mean, var), momentum)
-    return (v - state.mean) * (scale / np.sqrt(state.var + eps)) + params.shift, state
+    y = v - state.mean
+    factor = scale / np.sqrt(state.var + eps)
+    shift: Value = params.shift
+    if y.__class__ is factor.__class__ is shift.__class__ is np.ndarray and y.dtype == factor.dtype == shift.dtype:
+        y *= factor
+        y += shift
+    else:
+        y = y * factor + shift
+    return y, state
 
 
 def moved(state: BatchNormState, batch: tuple[Value, Value], momentum: float) -> BatchNormState:
