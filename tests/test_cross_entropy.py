@@ -272,3 +272,17 @@ def test_one_row_without_a_batch() -> None:
     assert row(X[0], np.array(2)).shape == ()
     with pytest.raises(ValueError, match=r"^cross_entropy_per_example: label 3 is out of range"):
         row(X[0], np.array(3), ignore_index=-1)
+
+
+@pytest.mark.parametrize("dtype", ["i1", "i2", "i4", "i8", ">i4", ">i2", "u1", "u2", ">u8"])
+def test_labels_of_any_integer_type_are_read_as_they_are(dtype: str) -> None:
+    x = np.random.default_rng(0).normal(size=(3, 300))
+    labels = np.array([3, 0, 120])
+    assert fnn.cross_entropy(x, labels.astype(dtype)) == fnn.cross_entropy(x, labels)
+
+
+@pytest.mark.parametrize("dtype", ["i1", "i2", ">i2", "i4", "i8"])
+def test_a_negative_label_is_refused_however_many_classes_there_are(dtype: str) -> None:
+    x = np.zeros((2, 70_000))
+    with pytest.raises(ValueError, match="label -100 is out of range"):
+        fnn.cross_entropy(x, np.array([3, -100], dtype))

@@ -141,3 +141,7 @@ BAD: list[tuple[Any, type[Exception], str]] = [
 def test_bad_input(call: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         call()
+
+
+def test_a_rate_next_to_one_gives_numbers_in_float16() -> None:
+    assert np.isfinite(fnn.dropout(np.ones(200_000, np.float16), 1 - 1e-9, TRAIN)).all()

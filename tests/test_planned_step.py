@@ -28,6 +28,7 @@ from fnn.layers import pullback
 from fnn.layers.spec import Spec
 from fnn.training import plan as planning
 from fnn.training.plan import Plan
+from fnn.training.train_step import Supervised
 from tests.laws.losses import (
     LOSSES,
     WEIGHTS,
@@ -1043,3 +1044,137 @@ def test_what_a_batch_is_known_by() -> None:
     assert planning.shapes_of(()) == []
     for other in (np.float32(1), [1.0], None, 1.0, a.view(Marked)):
         assert planning.shapes_of((a, other)) is None
+
+
+# Found by a reader
+
+
+class Penalised(Supervised):
+    """A loss of its own that is made of a supervised one."""
+
+    def __call__(self, params: Any, state: Any, mode: fnn.Mode, x: Any, target: Any, /) -> tuple[fnn.Scalar, Any]:
+        loss, state = super().__call__(params, state, mode, x, target)
+        return loss + np.sum(params.weight**2), state
+
+
+def planned_and_not(monkeypatch: pytest.MonkeyPatch, steps: Callable[[], Any]) -> tuple[Any, Any]:
+    planned = steps()
+    with monkeypatch.context() as patch:
+        patch.setattr(planning.Plan, "run", lambda self, *rest: None)
+        return planned, steps()
+
+
+def test_a_subclass_of_the_loss_is_what_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    def steps() -> list[fnn.Scalar]:
+        opt = fnn.Sgd(0.1)
+        step: Any = fnn.train_step(Penalised(fnn.Dense(3, 1), fnn.mse), opt)
+        return fnn.repeat(4, step, fnn.start(fnn.Dense(3, 1), opt, fnn.key(0)), np.ones((4, 3), "f4"), np.ones((4, 1), "f4"))[1]
+
+    planned, ordinary = planned_and_not(monkeypatch, steps)
+    assert planned == ordinary
+
+
+def test_another_layout_for_the_same_parameters_is_refused() -> None:
+    opt = fnn.Sgd(0.1)
+
+    def loss(w: fnn.Array2, state: None, mode: fnn.Mode, x: fnn.Array2) -> tuple[fnn.Scalar, None]:
+        return np.mean((w - x) ** 2), state
+
+    step = fnn.train_step(loss, opt)
+    ts, _ = step(fnn.train_state(np.zeros((2, 3)), None, opt, fnn.key(0)), np.ones((2, 3)))
+    with pytest.raises(ValueError, match="shape"):
+        step(replace(ts, opt=opt.init(np.zeros((3, 2)))), np.ones((2, 3)))
+
+
+def test_a_batch_norm_that_is_left_with_one_row_says_so() -> None:
+    rows = [4]
+
+    def first(x: fnn.Array2) -> fnn.Array2:
+        return x[: rows[0]]
+
+    model = fnn.Function(first) >> fnn.BatchNorm(3)
+    opt = fnn.Sgd(0.1)
+
+    def criterion(y: fnn.Array2, target: fnn.Array2) -> fnn.Scalar:
+        return np.mean(y * target[: len(y)])
+
+    step: Any = fnn.train_step(fnn.supervised(model, criterion), opt)
+    x = np.random.default_rng(0).normal(size=(4, 3)).astype("f4")
+    ts, _ = fnn.repeat(3, step, fnn.start(model, opt, fnn.key(0)), x, x)
+    rows[0] = 1
+    with pytest.raises(ValueError, match="batch_norm: x has shape"):
+        step(ts, x, x)
+
+
+def test_a_dense_layer_that_is_suddenly_given_float64_says_so() -> None:
+    dtype = ["f4"]
+
+    def cast(x: fnn.Array2) -> fnn.Array2:
+        return x.astype(dtype[0])
+
+    model = fnn.Function(cast) >> fnn.Dense(3, 1)
+    opt = fnn.Sgd(0.1)
+    step: Any = fnn.train_step(fnn.supervised(model, fnn.mse), opt)
+    x, y = np.ones((4, 3), "f4"), np.ones((4, 1), "f4")
+    ts, _ = fnn.repeat(3, step, fnn.start(model, opt, fnn.key(0)), x, y)
+    dtype[0] = "f8"
+    with pytest.raises(TypeError, match="float64"):
+        step(ts, x, y)
+
+
+@dataclass(frozen=True)
+class Flipped(fnn.Function[Any, Any]):
+    """relu and a change of sign, which does not commute with a maximum."""
+
+    def forward(self, params: None, state: None, x: Any, mode: fnn.Mode, /) -> tuple[Any, None]:
+        return -self.f(x), None
+
+    def vjp(self, params: None, state: None, x: Any, mode: fnn.Mode, wanted: bool, /) -> Any:
+        y, _, pull = super().vjp(params, state, x, mode, wanted)
+        return -y, None, lambda g, into: pull(-g, into)
+
+
+def test_only_relu_itself_runs_behind_max_pooling() -> None:
+    model: Any = fnn.chain([Flipped(fnn.relu), fnn.MaxPool2d(2)])
+    x = np.random.default_rng(0).normal(size=(1, 2, 2, 1))
+    params, state = fnn.init(model, fnn.key(0))
+    assert fnn.forward(model, params, state, x)[0] == fnn.max_pool2d(-fnn.relu(x), 2)
+
+
+class KeepsItsStep(fnn.optim.ScaleByLearningRate):
+    """Plain descent that keeps its step as a moment."""
+
+    def init_flat(self, params: Any, segments: Any, /) -> Any:
+        return {**super().init_flat(params, segments), "step": np.zeros_like(params)}
+
+    def update_flat(self, grads: Any, slots: Any, params: Any, step: int, segments: Any, /) -> Any:
+        delta, new = super().update_flat(grads, {"learning_rate": slots["learning_rate"]}, params, step, segments)
+        return delta, {**new, "step": delta}
+
+
+@pytest.mark.parametrize("opt", [KeepsItsStep(0.5), fnn.optim.ClipByGlobalNorm(100.0) >> KeepsItsStep(0.5)])
+def test_an_inherited_promise_is_not_believed(opt: fnn.Optimizer) -> None:
+    params, state = fnn.update(opt, np.array([1.0, 2.0]), opt.init(np.zeros(2)), np.array([3.0, 3.0]))
+    np.testing.assert_array_equal(params, [2.5, 2.0])
+    (name,) = [name for name in state.slots if name.endswith("step")]
+    np.testing.assert_array_equal(state.slots[name], [-0.5, -1.0])
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A criterion that cannot be hashed."""
+
+    weights: list[float]
+
+    def __call__(self, y: Any, target: Any) -> Any:
+        return self.weights[0] * fnn.mse(y, target)
+
+
+def test_a_criterion_that_cannot_be_hashed_is_planned() -> None:
+    opt = fnn.Sgd(0.1)
+    loss: Any = fnn.supervised(fnn.Dense(3, 1), Listed([2.0]))
+    ts = fnn.start(fnn.Dense(3, 1), opt, fnn.key(0))
+    mode = fnn.Train(fnn.key(1))
+    plan = planning.Plan(loss.vjp)
+    batch = np.ones((4, 3), "f4"), np.ones((4, 1), "f4")
+    assert plan.run(ts.opt.layout, ts.params, ts.state, mode, batch) is not None

@@ -74,7 +74,10 @@ def vjp_of(op: Callable[..., Any]) -> Callable[..., Any]:
 
 def unchecked_vjp(f: object) -> Callable[..., Any] | None:
     """That of a public function, None where there is none."""
-    return _VJPS.get(f) if f.__hash__ is not None else None
+    try:
+        return _VJPS.get(f)
+    except TypeError:  # it cannot be hashed
+        return None
 
 
 def _unary(function: Callable[..., Value], rule: Callable[..., Value]) -> Callable[..., Value]:

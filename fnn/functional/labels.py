@@ -31,8 +31,9 @@ def check_label_shapes(name: str, what: str, x: Value, labels: Value) -> None:
 
 def check_label_range(name: str, x: Value, labels: Value) -> None:
     """ValueError unless labels lie in [0, classes)."""
-    # read as unsigned, a negative label is huge: one pass finds both
-    if labels.size and largest(labels.view(f"u{labels.itemsize}"), None) >= x.shape[-1]:
+    # read as unsigned, a negative label is larger than all that are not: one pass finds both
+    bound = min(x.shape[-1], np.iinfo(labels.dtype).max + 1) if labels.itemsize < 8 else x.shape[-1]
+    if labels.size and largest(labels.view(labels.dtype.str.replace("i", "u")), None) >= bound:
         wrong = labels[(labels < 0) | (labels >= x.shape[-1])].flat[0]
         raise ValueError(f"{name}: label {wrong} is out of range, expected class numbers from 0 to {x.shape[-1] - 1}")
 

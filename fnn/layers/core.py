@@ -85,6 +85,8 @@ class Dense(Spec, ComposableRows, Generic[DP]):
 
     def vjp(self, params: DP, state: None, x: Value, mode: Mode, wanted: bool, /) -> tuple[Value, None, Pull]:
         """The kernel of `dense`."""
+        if x.dtype is not params.weight.dtype:  # with its checks
+            return by_tape(lambda p, x: self.forward(p, state, x, mode), params, state, x, wanted)
         if isinstance(params, DenseParams):
             y, pull = affine(x, params.weight, params.bias)
             return y, None, lambda g, into: pull(g, (wanted, True, True), (into.weight, into.bias))[0]
@@ -124,7 +126,7 @@ class BatchNorm(Spec, ComposableAnyRank):
         self, params: NormParams, state: BatchNormState, x: Value, mode: Mode, wanted: bool, /
     ) -> tuple[Value, BatchNormState, Pull]:
         """The kernel of `batch_norm` in training."""
-        if not isinstance(mode, Train):
+        if not isinstance(mode, Train) or x.dtype is not params.scale.dtype or x.size < 2 * x.shape[-1]:  # with its checks
             return by_tape(lambda p, x: self.forward(p, state, x, mode), params, state, x, wanted)
         y, batch, pull = batch_norm_kernel(x, params.scale, params.shift, eps=float(self.eps))
 

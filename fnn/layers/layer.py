@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Generic, Protocol, TypeVar, TypeVarTuple, overload
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, TypeVarTuple, overload
 
 from fnn.arrays import Array, Array2, Array3, Value
 from fnn.autodiff import debug
@@ -202,6 +202,7 @@ class Function(Composable, Generic[In, Out]):
     """
 
     f: Callable[[In], Out]
+    is_its_function: ClassVar[bool] = True  # for layers.pullback
 
     def init(self, key: Key, /) -> tuple[None, None]:
         """No parameters, no state."""

@@ -2,8 +2,8 @@
 
 A layer may have a method `vjp(params, state, x, mode, wanted) -> (y, state, pull)` beside `forward`. It computes the same, bit
 for bit, of arguments that were checked before: `pull(g, into)` takes the cotangent g of y, writes those of the parameters
-into `into`, a tree like params with writable arrays, and returns that of x, or None where it is not `wanted`. Layers and
-functions that have none run on a tape of their own.
+into `into`, a tree like params with writable arrays, and returns that of x, or None where it is not `wanted`. A subclass with a
+`forward` of its own needs a `vjp` of its own: it does not inherit one. What has none runs on a tape of its own.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def schedule_of(layers: Sequence[Any]) -> list[tuple[int, Any, Any]]:
     """
     order = list(range(len(layers)))
     for i, (a, b) in enumerate(pairwise(layers)):
-        is_relu = getattr(a, "f", None) is relu and _own(a.__class__, "vjp")  # a Function, not a layer with a field f
+        is_relu = _own(a.__class__, "is_its_function") and a.f is relu
         if is_relu and _own(b.__class__, "takes_maxima"):
             order[i], order[i + 1] = i + 1, i
     return [(i, layers[i], _own(layers[i].__class__, "vjp")) for i in order]

@@ -13,7 +13,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import Any, overload
 
 import numpy as np
@@ -44,7 +44,7 @@ class Rule(ABC):
     @property
     def owns_updates(self) -> bool:
         """Whether its updates are always a vector that it has just made and that nothing else holds, no moment either: then the
-        new parameters take its place. False unless a subclass says so.
+        new parameters take its place. False unless a subclass says so; it says so of its own `update_flat` only.
         """
         return False
 
@@ -135,7 +135,7 @@ class Composed(Optimizer):
     @property
     def owns_updates(self) -> bool:
         """Those of the blocks."""
-        return self._composed.owns_updates
+        return owns_updates(self._composed)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_composed"}
@@ -177,7 +177,7 @@ class OptimizerChain(Optimizer):
     @property
     def owns_updates(self) -> bool:
         """Those of the last part."""
-        return self.parts[-1].owns_updates
+        return owns_updates(self.parts[-1])
 
 
 def _join(a: Rule, b: Rule) -> Any:
@@ -219,6 +219,17 @@ def update_parts(
         for key, name in keys:
             new[key] = after[name]
     return updates, new if changed else slots
+
+
+def owns_updates(rule: Rule) -> bool:
+    """What a rule says of its updates, unless a subclass has changed what makes them."""
+    return _says_of_its_own(type(rule)) and rule.owns_updates
+
+
+@cache
+def _says_of_its_own(cls: type) -> bool:
+    maker = next(base for base in cls.__mro__ if "update_flat" in vars(base))
+    return "owns_updates" in vars(maker)
 
 
 def no_updates(params: Array1) -> Array1:
@@ -276,7 +287,7 @@ def apply_flat(opt: Optimizer, grads: Array1, opt_state: OptState[P], params: Ar
             f"{name}.update_flat: delta is {show(delta)}, expected a vector like the parameters, {describe(params)}"
         )
     # Else a new array, so that a delta that is a moment too, against the contract, corrupts nothing.
-    new: Array1 = np.add(params, delta, out=delta) if opt.owns_updates else params + delta
+    new: Array1 = np.add(params, delta, out=delta) if owns_updates(opt) else params + delta
     if new.dtype != params.dtype:
         new = new.astype(params.dtype)
     state: Any = object.__new__(OptState)

@@ -34,9 +34,10 @@ def reuse_large_blocks() -> None:
 class Plan:
     """Gradients of a loss that has a way back of its own, `vjp(params, state, mode, *batch) -> (loss, state, pull)`.
 
-    It checks nothing: a step runs it for parameters and state that the step before made, and a batch with the shapes and
-    dtypes of that before, so that all was checked then. Its kernels are those of the ordinary way, and its results are the
-    same bit for bit. Where it meets an error it gives None, and the ordinary way says what is wrong.
+    It checks only what values can change, such as the range of labels: a step runs it for parameters and state that the step
+    before made, and a batch with the shapes and dtypes of that before, so that the rest was checked then. Its kernels are
+    those of the ordinary way, and its results are the same bit for bit. Where it meets an error it gives None, and the
+    ordinary way says what is wrong.
     """
 
     def __init__(self, vjp: Callable[..., tuple[Scalar, Any, Callable[[Any], None]]]) -> None:

@@ -17,7 +17,7 @@ from fnn.mode import Mode, Train
 from fnn.optim.optimizer import Optimizer, apply_flat, check_is_optimizer
 from fnn.training.plan import Plan, Shapes, reuse_large_blocks, shapes_of
 from fnn.training.train_state import P, S, TrainState
-from fnn.tree import freeze, show
+from fnn.tree import Layout, freeze, show
 from fnn.tree import leaves as leaves_of
 from fnn.tree.structure import take_apart
 
@@ -73,9 +73,9 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
         )
     check_is_optimizer("train_step", opt)
     reuse_large_blocks()
-    plan = Plan(loss.vjp) if isinstance(loss, Supervised) and not has_aux else None
+    plan = Plan(loss.vjp) if isinstance(loss, Supervised) and type(loss) is Supervised and not has_aux else None
     # Only a cache; one name bound to one tuple, so that threads cannot see half of it.
-    last = _Last(object(), [], None, None, None, None)
+    last = _Last(object(), None, [], None, None, None, None)
 
     def step(ts: TrainState[Any, Any], /, *batch: Any, **options: Any) -> Any:
         nonlocal last, plan
@@ -86,8 +86,8 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
             )
         opt_state = ts.opt
         layout = opt_state.layout
-        params, leaves, vector, state, kind, checked = last
-        goes_on = params is ts.params and layout.structure.immutable
+        params, its_layout, leaves, vector, state, kind, checked = last
+        goes_on = params is ts.params and layout is its_layout and layout.structure.immutable
         if not goes_on:
             leaves = layout.leaves_of("train_step", "the parameters", ts.params)
             vector = layout.pack(leaves)
@@ -122,7 +122,7 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
             planner.put_back(planned.buffer, new_opt.slots)
         leaves = layout.views(vector)
         params = layout.structure.unflatten(leaves)
-        last = _Last(params, leaves, vector, state, kind, shapes)
+        last = _Last(params, layout, leaves, vector, state, kind, shapes)
         new: Any = object.__new__(TrainState)
         new.__dict__.update(params=params, state=state, opt=new_opt, key=ts.key, step=ts.step + 1)
         return new, ((value, aux) if has_aux else value)
@@ -131,10 +131,11 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
 
 
 class _Last(NamedTuple):
-    """What the last step made: parameters, their leaves, the vector they are views of, the state and its kind; and what it was
-    given: shapes and dtypes of its batch. The next step need not check them again."""
+    """What the last step made: parameters, their layout and leaves, the vector they are views of, the state and its kind; and
+    what it was given: shapes and dtypes of its batch. The next step need not check them again."""
 
     params: Any
+    layout: Layout[Any] | None
     leaves: list[Value]
     vector: Value
     state: Any
