@@ -17,6 +17,7 @@ PACKAGE = ROOT / "fnn"
 FLOORS = {
     "arrays": 0,
     "later": 0,
+    "promises": 0,
     "tree": 1,
     "random": 1,
     "mode": 1,

@@ -202,7 +202,7 @@ class Function(Composable, Generic[In, Out]):
     """
 
     f: Callable[[In], Out]
-    is_its_function: ClassVar[bool] = True  # for layers.pullback
+    applies_f: ClassVar[bool] = True  # for layers.pullback
 
     def init(self, key: Key, /) -> tuple[None, None]:
         """No parameters, no state."""
@@ -250,7 +250,7 @@ class Chain(Generic[In, Out, P, S]):
         changed = False
         i = 0
         try:
-            for i, layer, _ in self._schedule:  # the note of an error says which
+            for i, layer in self._schedule:  # the note of an error says which
                 before = ss[i]
                 if layer.__class__ is Function:
                     y = layer.f(y)
@@ -274,7 +274,7 @@ class Chain(Generic[In, Out, P, S]):
         return vjp_of_chain(self._schedule, params, state, x, mode, wanted)
 
     @cached_property
-    def _schedule(self) -> list[tuple[int, Any, Any]]:
+    def _schedule(self) -> list[tuple[int, Any]]:
         return schedule_of(self.layers)
 
     def __getstate__(self) -> dict[str, Any]:

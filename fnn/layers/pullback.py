@@ -9,7 +9,6 @@ into `into`, a tree like params with writable arrays, and returns that of x, or 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
 from itertools import pairwise
 from typing import Any, TypeAlias
 
@@ -22,6 +21,7 @@ from fnn.autodiff.tracer import Tracer
 from fnn.autodiff.transforms import detach
 from fnn.functional.activations import relu
 from fnn.mode import Mode
+from fnn.promises import beside
 from fnn.tree import freeze, leaves
 from fnn.tree.structure import take_apart
 
@@ -33,53 +33,39 @@ def vjp(layer: Any, params: Any, state: Any, x: Value, mode: Mode, wanted: bool)
     if params is None and not wanted:
         y, after = layer.forward(params, state, x, mode)
         return y, after if after is state else freeze(after), None
-    rule = _own(layer.__class__, "vjp")
+    rule = beside(layer.__class__, "forward", "vjp")
     if rule is not None:
         made: tuple[Value, Any, Pull] = rule(layer, params, state, x, mode, wanted)
         return made
     return by_tape(lambda params, x: layer.forward(params, state, x, mode), params, state, x, wanted)
 
 
-@cache
-def _own(cls: type, name: str) -> Any:
-    """What stands beside `forward` in the class that has it: a subclass with its own forward has nothing of its parent's."""
-    owner = next((base for base in cls.__mro__ if "forward" in vars(base)), cls)
-    return vars(owner).get(name)
-
-
-def schedule_of(layers: Sequence[Any]) -> list[tuple[int, Any, Any]]:
-    """(place, layer, its rule) of the parts of a chain, in the order in which they run.
+def schedule_of(layers: Sequence[Any]) -> list[tuple[int, Any]]:
+    """(place, layer) of the parts of a chain, in the order in which they run.
 
     The maximum of relu(x) is relu of the maximum, because relu never decreases: before max-pooling it runs behind it, on a
     fraction of the numbers, and gives the same values and gradients.
     """
     order = list(range(len(layers)))
     for i, (a, b) in enumerate(pairwise(layers)):
-        is_relu = _own(a.__class__, "is_its_function") and a.f is relu
-        if is_relu and _own(b.__class__, "takes_maxima"):
+        is_relu = beside(a.__class__, "forward", "applies_f") and a.f is relu
+        if is_relu and beside(b.__class__, "forward", "takes_maxima"):
             order[i], order[i + 1] = i + 1, i
-    return [(i, layers[i], _own(layers[i].__class__, "vjp")) for i in order]
+    return [(i, layers[i]) for i in order]
 
 
 def vjp_of_chain(
-    schedule: Sequence[tuple[int, Any, Any]], params: Any, state: Any, x: Value, mode: Mode, wanted: bool
+    schedule: Sequence[tuple[int, Any]], params: Any, state: Any, x: Value, mode: Mode, wanted: bool
 ) -> tuple[Value, Any, Pull]:
     """That of layers one after the other."""
     way_back: list[tuple[int, Pull, Any]] = []
     new = list(state)
     changed = False
     y = x
-    for i, layer, rule in schedule:
-        p, before = params[i], state[i]
-        if rule is not None and (wanted or p is not None):
-            y, after, back = rule(layer, p, before, y, mode.fold(i), wanted)
-            wanted = True
-        else:
-            y, after, back = vjp(layer, p, before, y, mode.fold(i), wanted)
-            wanted = wanted or p is not None
-        if after is not before:
-            new[i] = after
-            changed = True
+    for i, layer in schedule:
+        y, new[i], back = vjp(layer, params[i], state[i], y, mode.fold(i), wanted)
+        wanted = wanted or params[i] is not None
+        changed |= new[i] is not state[i]
         if back is not None:
             way_back.append((i, back, y.dtype))
     way_back.reverse()

@@ -13,13 +13,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, overload
 
 import numpy as np
 
 from fnn.arrays import Array1, Value, describe, read_only
 from fnn.optim.state import OptState, Segments, Slots
+from fnn.promises import beside
 from fnn.tree import Layout, flatten, show
 from fnn.tree.structure import T as P
 
@@ -223,13 +224,7 @@ def update_parts(
 
 def owns_updates(rule: Rule) -> bool:
     """What a rule says of its updates, unless a subclass has changed what makes them."""
-    return _says_of_its_own(type(rule)) and rule.owns_updates
-
-
-@cache
-def _says_of_its_own(cls: type) -> bool:
-    maker = next(base for base in cls.__mro__ if "update_flat" in vars(base))
-    return "owns_updates" in vars(maker)
+    return beside(type(rule), "update_flat", "owns_updates") is not None and rule.owns_updates
 
 
 def no_updates(params: Array1) -> Array1:

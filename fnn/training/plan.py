@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from fnn.arrays import Array1, Scalar, Value
 from fnn.mode import Mode
+from fnn.promises import beside
 from fnn.tree import Layout
 
 Shapes: TypeAlias = list[tuple[tuple[int, ...], np.dtype[Any]]]
@@ -69,6 +70,13 @@ class Plan:
             if np.may_share_memory(slot, vector):
                 return
         self._spare.append(buffer)
+
+
+def plan_of(loss: object) -> Plan | None:
+    """The plan of a loss whose class has a `vjp` beside its `__call__`."""
+    cls: Any = type(loss)  # mypy takes an object's class for one that may not be hashed
+    rule = beside(cls, "__call__", "vjp")
+    return None if rule is None else Plan(partial(rule, loss))
 
 
 def shapes_of(batch: Sequence[Value]) -> Shapes | None:

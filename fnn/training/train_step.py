@@ -15,7 +15,7 @@ from fnn.layers.layer import Layer, check_layer, is_layer
 from fnn.layers.pullback import vjp, vjp_of_function
 from fnn.mode import Mode, Train
 from fnn.optim.optimizer import Optimizer, apply_flat, check_is_optimizer
-from fnn.training.plan import Plan, Shapes, reuse_large_blocks, shapes_of
+from fnn.training.plan import Shapes, plan_of, reuse_large_blocks, shapes_of
 from fnn.training.train_state import P, S, TrainState
 from fnn.tree import Layout, freeze, show
 from fnn.tree import leaves as leaves_of
@@ -73,7 +73,7 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
         )
     check_is_optimizer("train_step", opt)
     reuse_large_blocks()
-    plan = Plan(loss.vjp) if isinstance(loss, Supervised) and type(loss) is Supervised and not has_aux else None
+    plan = None if has_aux else plan_of(loss)
     # Only a cache; one name bound to one tuple, so that threads cannot see half of it.
     last = _Last(object(), None, [], None, None, None, None)
 
