@@ -51,6 +51,18 @@ def ones(n: int, dtype: np.dtype[Any]) -> Value:
     return read_only(np.ones(n, dtype))
 
 
+@lru_cache(maxsize=16)
+def multiples(k: int, n: int) -> Value:
+    """A read-only vector 0, k, 2 k, ... of n numbers: where the rows of an [n, k] array begin."""
+    return read_only(np.arange(0, n * k, k))
+
+
+@lru_cache(maxsize=16)
+def zero(dtype: np.dtype[Any]) -> Value:
+    """A read-only array without axes: NumPy takes as long to convert a number as to compute with a few."""
+    return read_only(np.zeros((), dtype))
+
+
 class Traced:
     """Base of what stands for an array while it is differentiated: trees know such a leaf by this class."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -39,12 +40,20 @@ def identity(x: SameRank, /) -> SameRank:
 _ZEROS = read_only(np.zeros(32_768, np.float32))
 
 
+@lru_cache(maxsize=64)
+def _zeros(shape: tuple[int, ...]) -> Value:
+    return _ZEROS[: math.prod(shape)].reshape(shape)
+
+
 def _relu_forward(x: Value) -> Value:
     # np.maximum takes a third of the time against an array, if there are enough numbers to pay for the preparation
-    if x.dtype != np.float32 or x.size < 2_048 or not x.flags.c_contiguous:
+    if x.dtype != np.float32 or x.size < 1_024 or not x.flags.c_contiguous:
         return np.maximum(x, 0)
+    n = len(_ZEROS)
+    if x.size <= n:
+        return np.maximum(x, _zeros(x.shape))
     y = np.empty(x.shape, np.float32)
-    whole, done, n = x.reshape(-1), y.reshape(-1), len(_ZEROS)
+    whole, done = x.reshape(-1), y.reshape(-1)
     for i in range(0, x.size, n):
         part = whole[i : i + n]
         np.maximum(part, _ZEROS[: len(part)], out=done[i : i + n])
@@ -93,7 +102,7 @@ def sigmoid(x: SameRankOrScalar, /) -> SameRankOrScalar:
     return _sigmoid(x)
 
 
-_tanh: _Activation = elementary(np.tanh, lambda g, y, x: g * (1 - y * y))
+_tanh: _Activation = elementary(np.tanh, lambda g, y, x: g - g * (y * y))
 
 
 @checked_form_of(_tanh)

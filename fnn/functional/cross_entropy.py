@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from fnn.arrays import Array, Array1, Ints, Scalar, Traced, Value, largest, total
+from fnn.arrays import Array, Array1, Ints, Scalar, Traced, Value, largest, multiples, ones, total
 from fnn.autodiff.primitive import checked_form_of, fused
 from fnn.autodiff.tracer import value_of
 from fnn.functional.activations import log_softmax
@@ -46,18 +46,21 @@ def _labels(x: Value, labels: Value, *, smoothing: float) -> tuple[Value, _Pull]
     z = x.reshape(-1, k)
     z = np.subtract(z, largest(z, 1, keepdims=True), order="C")
     n = len(z)
-    at = np.arange(0, n * k, k)
-    np.add(at, labels.reshape(-1), out=at, casting="unsafe")  # where each row's label is, in the flat array
+    at = np.add(multiples(k, n), labels.reshape(-1), dtype=np.intp, casting="unsafe")  # each row's label in the flat array
     e = np.exp(z)
-    sums = total(e, 1, keepdims=True)
-    loss = total(np.log(sums), None) - (1 - smoothing) * total(z.reshape(-1)[at])
+    sums = e.dot(ones(k, e.dtype))
+    flat = z.reshape(-1)
+    picked = flat[at]
     if smoothing:
-        loss -= smoothing / k * total(z, None)
+        picked *= 1 - smoothing
+    loss = total(np.log(sums) - picked)
+    if smoothing:
+        loss -= smoothing / k * total(flat)
 
     def pull(g: Value, wanted: Sequence[bool]) -> Sequence[Value]:
         scale = g / n
-        dz = e * (scale / sums)
-        dz.reshape(-1)[at] -= (1 - smoothing) * scale
+        dz = e * (scale / sums)[:, np.newaxis]
+        dz.reshape(-1)[at] -= (1 - smoothing) * scale if smoothing else scale
         if smoothing:
             dz -= smoothing / k * scale
         return (dz.reshape(x.shape),)

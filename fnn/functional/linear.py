@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -14,6 +15,8 @@ from fnn.functional.checks import check_array, check_not_wider
 from fnn.initializers import Initializer, he_normal, zeros
 from fnn.random import Key
 from fnn.tree import Record, show
+
+_Pull: TypeAlias = Callable[[Value, Sequence[bool]], Sequence[Value]]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -49,38 +52,42 @@ class LinearParams(Record):
         return LinearParams(weight_init(key.split()[0], (n_in, n_out)))
 
 
-def _affine_reference(x: Value, weight: Value, *bias: Value) -> Value:
-    y = x @ weight
-    return y + bias[0] if bias else y
-
-
-def affine(x: Value, weight: Value, *bias: Value) -> tuple[Value, Callable[..., Sequence[Value]]]:
-    """The kernel of `dense`: (y, pull). pull(g, wanted, into) may be given arrays for dW and db, which it then fills."""
-    # With the rows of all leading axes in one matrix X, Y = X W + 1 b^T. From dL = <G, dY> = <G, dX W + X dW + 1 db^T>:
-    #   dL/dX = G W^T,  dL/dW = X^T G,  dL/db = G^T 1, the sum of the rows.
-    flat = x.ndim == 2
-    rows = x if flat else x.reshape(-1, x.shape[-1])
+# With the rows of all leading axes in one matrix X, Y = X W + 1 b^T. From dL = <G, dY> = <G, dX W + X dW + 1 db^T>:
+#   dL/dX = G W^T,  dL/dW = X^T G,  dL/db = G^T 1, the sum of the rows.
+def affine(x: Value, weight: Value, bias: Value = None) -> Value:
+    """The kernel of `dense`, forwards."""
+    rows = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
     y = rows.dot(weight)  # on small matrices `@` takes three times as long
-    if bias:
-        if bias[0].dtype == y.dtype:
-            y += bias[0]
+    if bias is not None:
+        if bias.dtype is y.dtype or bias.dtype == y.dtype:
+            y += bias
         else:
-            y = y + bias[0]
-
-    def pull(g: Value, wanted: Sequence[bool], into: Sequence[Value] = (None, None)) -> Sequence[Value]:
-        if not flat:
-            g = g.reshape(y.shape)
-        dx = None
-        if wanted[0]:
-            dx = g.dot(weight.T) if flat else g.dot(weight.T).reshape(x.shape)
-        dw = rows.T.dot(g, into[0]) if wanted[1] else None
-        return (dx, dw, ones(len(g), g.dtype).dot(g, into[1]) if wanted[2] else None) if bias else (dx, dw)
-
-    return (y if flat else y.reshape(*x.shape[:-1], y.shape[-1])), pull
+            y = y + bias
+    return y if x.ndim == 2 else y.reshape(*x.shape[:-1], y.shape[-1])
 
 
-_affine_op = fused(3, _affine_reference)(affine)
-_linear_op = fused(2, _affine_reference)(affine)
+def affine_pull(
+    g: Value, x: Value, weight: Value, wanted: Sequence[bool], into: Sequence[Value] = (None, None)
+) -> tuple[Value, Value, Value]:
+    """The cotangents of x, weight and bias from that of y; it fills the arrays `into` for the latter two, if given."""
+    shape = x.shape
+    if len(shape) != 2:
+        x, g = x.reshape(-1, shape[-1]), g.reshape(-1, g.shape[-1])
+    dx = g.dot(weight.T) if wanted[0] else None
+    if dx is not None and len(shape) != 2:
+        dx = dx.reshape(shape)
+    dw = x.T.dot(g, into[0]) if wanted[1] else None
+    return dx, dw, ones(len(g), g.dtype).dot(g, into[1]) if wanted[2] else None
+
+
+@fused(3, lambda x, weight, bias: x @ weight + bias)
+def _affine_op(x: Value, weight: Value, bias: Value) -> tuple[Value, _Pull]:
+    return affine(x, weight, bias), lambda g, wanted: affine_pull(g, x, weight, wanted)
+
+
+@fused(2, lambda x, weight: x @ weight)
+def _linear_op(x: Value, weight: Value) -> tuple[Value, _Pull]:
+    return affine(x, weight), lambda g, wanted: affine_pull(g, x, weight, (*wanted, False))[:2]
 
 
 def dense(params: DenseParams | LinearParams, x: Tokens, /) -> Tokens:

@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from fnn.arrays import Array1, SameRank, Scalar, Value, total
+from fnn.arrays import Array1, SameRank, Scalar, Value, total, zero
 from fnn.autodiff.primitive import checked_form_of, fused, vjp_of
 from fnn.autodiff.tracer import value_of
 from fnn.functional.activations import softplus
@@ -234,14 +234,15 @@ def _logits_values(z: Value, t: Value) -> Value:
 # dL/dz = (s(z) - t) / n, dL/dt = -z / n
 @fused(2, lambda z, t: np.mean(_logits_values(z, t)))
 def _bce_with_logits(z: Value, t: Value) -> tuple[Value, _Pull]:
-    e = np.exp(-np.abs(z))
-    loss = total(np.maximum(z, 0) + np.log1p(e) - t * z, None) / z.size
+    positive, negative = np.maximum(z, zero(z.dtype)), np.minimum(z, zero(z.dtype))
+    e = np.exp(negative - positive)  # of -|z|
+    loss = total(positive + np.log1p(e) - t * z, None) / z.size
 
     def pull(g: Value, wanted: Sequence[bool]) -> Sequence[Value]:
         scale = g / z.size
         dz = None
         if wanted[0]:
-            dz = np.exp(np.minimum(z, 0))  # s(z) = 1 / (1 + e) for z >= 0, e / (1 + e) for z < 0
+            dz = np.exp(negative)  # s(z) = 1 / (1 + e) for z >= 0, e / (1 + e) for z < 0
             dz /= 1 + e
             dz -= t
             dz *= scale

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, Generic, Literal, TypeVar, overload
+from typing import Any, ClassVar, Generic, Literal, TypeVar, overload
 
 from fnn.arrays import SameRank, Tokens, Value
 from fnn.functional.checks import check_int, check_number, check_range
-from fnn.functional.linear import DenseParams, LinearParams, affine, dense
+from fnn.functional.linear import DenseParams, LinearParams, affine, affine_pull, dense
 from fnn.functional.noise import check_drop_rate, drop_factor, dropout
 from fnn.functional.norms import BatchNormState, NormParams, batch_norm, batch_norm_kernel, moved
 from fnn.initializers import Initializer, he_normal, zeros
@@ -39,6 +39,7 @@ class Dense(Spec, ComposableRows, Generic[DP]):
     bias: bool
     weight_init: Initializer
     bias_init: Initializer
+    ignores_mode: ClassVar[bool] = True  # for layers.pullback
 
     @overload
     def __init__(
@@ -87,11 +88,11 @@ class Dense(Spec, ComposableRows, Generic[DP]):
         """The kernel of `dense`."""
         if x.dtype is not params.weight.dtype:  # with its checks
             return by_tape(lambda p, x: self.forward(p, state, x, mode), params, state, x, wanted)
+        w = params.weight
         if isinstance(params, DenseParams):
-            y, pull = affine(x, params.weight, params.bias)
-            return y, None, lambda g, into: pull(g, (wanted, True, True), (into.weight, into.bias))[0]
-        y, pull = affine(x, params.weight)
-        return y, None, lambda g, into: pull(g, (wanted, True), (into.weight,))[0]
+            y = affine(x, w, params.bias)
+            return y, None, lambda g, into: affine_pull(g, x, w, (wanted, True, True), (into.weight, into.bias))[0]
+        return affine(x, w), None, lambda g, into: affine_pull(g, x, w, (wanted, True, False), (into.weight, None))[0]
 
 
 @dataclass(frozen=True, repr=False)

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar, TypeVarTuple, over
 from fnn.arrays import Array, Array2, Array3, Value
 from fnn.autodiff import debug
 from fnn.autodiff.transforms import watch
-from fnn.layers.pullback import Pull, schedule_of, vjp_of_chain, vjp_of_function
+from fnn.layers.pullback import Part, Pull, schedule_of, vjp_of_chain, vjp_of_function
 from fnn.mode import EVAL, Mode, check_mode
 from fnn.random import Key, check_key
 from fnn.tree import freeze, show
@@ -250,16 +250,15 @@ class Chain(Generic[In, Out, P, S]):
         changed = False
         i = 0
         try:
-            for i, layer in self._schedule:  # the note of an error says which
+            for i, layer, f, uses_mode, _ in self._schedule:  # the note of an error says which
+                if f is not None:
+                    y = f(y)
+                    continue
                 before = ss[i]
-                if layer.__class__ is Function:
-                    y = layer.f(y)
-                    after = None
-                else:
-                    made = layer.forward(ps[i], before, y, mode.fold(i))
-                    y, after = (
-                        made if made.__class__ is tuple and len(made) == 2 else check_pair(layer, "forward", "(y, state)", made)
-                    )
+                made = layer.forward(ps[i], before, y, mode.fold(i) if uses_mode else mode)
+                y, after = (
+                    made if made.__class__ is tuple and len(made) == 2 else check_pair(layer, "forward", "(y, state)", made)
+                )
                 if after is not before:
                     new[i] = after
                     changed = True
@@ -274,7 +273,7 @@ class Chain(Generic[In, Out, P, S]):
         return vjp_of_chain(self._schedule, params, state, x, mode, wanted)
 
     @cached_property
-    def _schedule(self) -> list[tuple[int, Any]]:
+    def _schedule(self) -> list[Part]:
         return schedule_of(self.layers)
 
     def __getstate__(self) -> dict[str, Any]:

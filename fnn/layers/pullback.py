@@ -9,8 +9,8 @@ into `into`, a tree like params with writable arrays, and returns that of x, or 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import pairwise
-from typing import Any, TypeAlias
+from functools import partial
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -33,55 +33,85 @@ def vjp(layer: Any, params: Any, state: Any, x: Value, mode: Mode, wanted: bool)
     if params is None and not wanted:
         y, after = layer.forward(params, state, x, mode)
         return y, after if after is state else freeze(after), None
+    return vjp_of_layer(layer)(params, state, x, mode, wanted)
+
+
+def vjp_of_layer(layer: Any) -> Callable[..., tuple[Value, Any, Pull]]:
+    """(params, state, x, mode, wanted) to (y, new state, pull) of this layer: its own `vjp`, or else by a tape."""
     rule = beside(layer.__class__, "forward", "vjp")
     if rule is not None:
-        made: tuple[Value, Any, Pull] = rule(layer, params, state, x, mode, wanted)
-        return made
-    return by_tape(lambda params, x: layer.forward(params, state, x, mode), params, state, x, wanted)
+        return partial(rule, layer)
+    return lambda params, state, x, mode, wanted: by_tape(
+        lambda params, x: layer.forward(params, state, x, mode), params, state, x, wanted
+    )
 
 
-def schedule_of(layers: Sequence[Any]) -> list[tuple[int, Any]]:
-    """(place, layer) of the parts of a chain, in the order in which they run.
+class Part(NamedTuple):
+    """A part of a chain: its place, the layer, the function that it only applies, if it is such a layer, whether it may ask
+    for the mode; and its `vjp`: of the function, (x) to (y, pull), else of the layer."""
+
+    place: int
+    layer: Any
+    f: Callable[[Value], Value] | None
+    uses_mode: bool
+    vjp: Callable[..., Any]
+
+
+def schedule_of(layers: Sequence[Any]) -> list[Part]:
+    """The parts of a chain in the order in which they run.
 
     The maximum of relu(x) is relu of the maximum, because relu never decreases: before max-pooling it runs behind it, on a
     fraction of the numbers, and gives the same values and gradients.
     """
     order = list(range(len(layers)))
-    for i, (a, b) in enumerate(pairwise(layers)):
-        is_relu = beside(a.__class__, "forward", "applies_f") and a.f is relu
-        if is_relu and beside(b.__class__, "forward", "takes_maxima"):
+    applied = [layer.f if beside(layer.__class__, "forward", "applies_f") else None for layer in layers]
+    for i, (f, b) in enumerate(zip(applied, layers[1:], strict=False)):
+        if f is relu and beside(b.__class__, "forward", "takes_maxima"):
             order[i], order[i + 1] = i + 1, i
-    return [(i, layers[i]) for i in order]
+    rules = [vjp_of_layer(layer) if f is None else vjp_of_function(f) for f, layer in zip(applied, layers, strict=True)]
+    asks = [not beside(layer.__class__, "forward", "ignores_mode") for layer in layers]
+    return [Part(i, layers[i], applied[i], asks[i], rules[i]) for i in order]
 
 
 def vjp_of_chain(
-    schedule: Sequence[tuple[int, Any]], params: Any, state: Any, x: Value, mode: Mode, wanted: bool
+    schedule: Sequence[Part], params: Any, state: Any, x: Value, mode: Mode, wanted: bool
 ) -> tuple[Value, Any, Pull]:
     """That of layers one after the other."""
-    way_back: list[tuple[int, Pull, Any]] = []
-    new = list(state)
-    changed = False
+    way_back: list[tuple[int, Any, Any, bool]] = []
+    new = None
     y = x
-    for i, layer in schedule:
-        y, new[i], back = vjp(layer, params[i], state[i], y, mode.fold(i), wanted)
-        wanted = wanted or params[i] is not None
-        changed |= new[i] is not state[i]
-        if back is not None:
-            way_back.append((i, back, y.dtype))
-    way_back.reverse()
+    for i, layer, f, uses_mode, rule in schedule:
+        if f is not None:
+            if not wanted:
+                y = f(y)
+                continue
+            y, back = rule(y)
+        else:
+            own, before = params[i], state[i]
+            if own is None and not wanted:
+                y, after, back = vjp(layer, own, before, y, mode.fold(i), False)
+            else:
+                y, after, back = rule(own, before, y, mode.fold(i) if uses_mode else mode, wanted)
+            if after is not before:
+                new = new or list(state)
+                new[i] = after
+            if back is None:
+                continue
+            wanted = wanted or own is not None
+        way_back.append((i, back, y.dtype, f is None))
 
     def pull(g: Value, into: Any) -> Value:
-        for i, back, dtype in way_back:
+        for i, back, dtype, is_layer in reversed(way_back):
             if g.dtype is not dtype and g.dtype != dtype:
                 g = g.astype(dtype)  # as the tape does
-            g = back(g, into[i])
+            g = back(g, into[i]) if is_layer else back(g)
             if g is None:
                 if i:
                     _blank(into[:i])
                 break
         return g
 
-    return y, tuple(new) if changed else state, pull
+    return y, state if new is None else tuple(new), pull
 
 
 def vjp_of_function(f: Callable[..., Value]) -> Callable[..., tuple[Value, Callable[[Value], Value]]]:

@@ -208,18 +208,19 @@ def update_parts(
     parts: Sequence[Rule], updates: Array1, slots: Slots, params: Array1, step: int, segments: Segments
 ) -> tuple[Array1, Slots]:
     """The updates through several rules, each with its own of the moments."""
-    new: dict[str, Array1] = {}
-    changed = False
+    new: dict[str, Array1] | None = None
     for part, keys in zip(parts, _keys_by_part(tuple(slots), len(parts)), strict=True):
         own = {name: slots[key] for key, name in keys}
         updates, after = part.update_flat(updates, own, params, step, segments)
-        if after is not own:
-            changed = True
-            if after.keys() != own.keys():
-                raise ValueError(f"{part!r}: the moments are {sorted(after)}, expected those of the state, {sorted(own)}")
+        if after is own:
+            continue
+        if after.keys() != own.keys():
+            raise ValueError(f"{part!r}: the moments are {sorted(after)}, expected those of the state, {sorted(own)}")
+        if new is None:
+            new = dict(slots)
         for key, name in keys:
             new[key] = after[name]
-    return updates, new if changed else slots
+    return updates, slots if new is None else new
 
 
 def owns_updates(rule: Rule) -> bool:
@@ -238,11 +239,23 @@ def _keys_by_part(keys: tuple[str, ...], n: int) -> tuple[tuple[tuple[str, str],
     return tuple([tuple([(key, key[len(f"{i}.") :]) for key in keys if key.startswith(f"{i}.")]) for i in range(n)])
 
 
-def _frozen_slots(opt: Optimizer, method: str, slots: object, like: Mapping[str, Array1] | None, dtype: Any) -> Slots:
+def _frozen_slots(opt: Optimizer, method: str, slots: Any, like: Mapping[str, Array1] | None, dtype: Any) -> Slots:
     """The moments that an optimiser gave, read-only. TypeError or ValueError where they are not like those before."""
-    if slots is like and like is not None:
+    if like is not None and slots is like:
         return like
-    name = f"{type(opt).__name__}.{method}"
+    if like is not None and slots.__class__ is dict and slots.keys() == like.keys():
+        for key, vector in slots.items():
+            before = like[key]
+            if vector is not before:
+                if not (vector.__class__ is np.ndarray and vector.dtype is before.dtype and vector.shape == before.shape):
+                    break
+                vector.setflags(write=False)
+        else:
+            return dict(slots)
+    return _checked_slots(f"{type(opt).__name__}.{method}", slots, like, dtype)
+
+
+def _checked_slots(name: str, slots: object, like: Mapping[str, Array1] | None, dtype: Any) -> Slots:
     if not isinstance(slots, Mapping) or not all([isinstance(vector, np.ndarray) for vector in slots.values()]):
         raise TypeError(f"{name}: the moments must be a dict of arrays by name, got {show(slots)}")
     if like is not None and slots.keys() != like.keys():
@@ -259,8 +272,10 @@ def _frozen_slots(opt: Optimizer, method: str, slots: object, like: Mapping[str,
     return {key: read_only(vector) for key, vector in slots.items()}
 
 
-def apply_flat(opt: Optimizer, grads: Array1, opt_state: OptState[P], params: Array1) -> tuple[Array1, OptState[P]]:
-    """One step on vectors: the new parameters, read-only, and the new state."""
+def apply_flat(
+    opt: Optimizer, grads: Array1, opt_state: OptState[P], params: Array1, owned: bool
+) -> tuple[Array1, OptState[P]]:
+    """One step on vectors: the new parameters, read-only, and the new state. `owned` is `owns_updates(opt)`."""
     name = type(opt).__name__
     if opt_state.made_by != name:
         raise ValueError(f"{name} was given the state of {opt_state.made_by}; make its own with optimizer.init(params)")
@@ -282,7 +297,7 @@ def apply_flat(opt: Optimizer, grads: Array1, opt_state: OptState[P], params: Ar
             f"{name}.update_flat: delta is {show(delta)}, expected a vector like the parameters, {describe(params)}"
         )
     # Else a new array, so that a delta that is a moment too, against the contract, corrupts nothing.
-    new: Array1 = np.add(params, delta, out=delta) if owns_updates(opt) else params + delta
+    new: Array1 = np.add(params, delta, delta) if owned else params + delta
     if new.dtype != params.dtype:
         new = new.astype(params.dtype)
     state: Any = object.__new__(OptState)
@@ -316,7 +331,7 @@ def update(opt: Optimizer, grads: P, opt_state: OptState[P], params: P, /) -> tu
     packed: list[Value] = [
         layout.pack(layout.leaves_of("update", what, given)) for what, given in (("grads", grads), ("params", params))
     ]
-    vector, state = apply_flat(opt, packed[0], opt_state, packed[1])
+    vector, state = apply_flat(opt, packed[0], opt_state, packed[1], owns_updates(opt))
     return layout.unpack(vector), state
 
 

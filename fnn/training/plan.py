@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -16,13 +16,8 @@ from fnn.tree import Layout
 Shapes: TypeAlias = list[tuple[tuple[int, ...], np.dtype[Any]]]
 
 
-class Planned(NamedTuple):
-    """Loss, new state and gradient; `grads` is the vector of `buffer`, which `Plan.put_back` takes for another step."""
-
-    loss: Scalar
-    state: Any
-    grads: Array1
-    buffer: Any
+# Loss, new state, gradient, and the buffer that holds the gradient, which `Plan.put_back` takes for another step.
+Planned: TypeAlias = tuple[Scalar, Any, Array1, Any]
 
 
 @cache
@@ -33,16 +28,16 @@ def reuse_large_blocks() -> None:
 
 
 class Plan:
-    """Gradients of a loss that has a way back of its own, `vjp(params, state, mode, *batch) -> (loss, state, pull)`.
+    """Gradients of a loss that has a way of its own, `grad_into(into, params, state, mode, *batch) -> (loss, new state)`.
 
-    It checks only what values can change, such as the range of labels: a step runs it for parameters and state that the step
+    That checks only what values can change, such as the range of labels: a step runs it for parameters and state that the step
     before made, and a batch with the shapes and dtypes of that before, so that the rest was checked then. Its kernels are
     those of the ordinary way, and its results are the same bit for bit. Where it meets an error it gives None, and the
     ordinary way says what is wrong.
     """
 
-    def __init__(self, vjp: Callable[..., tuple[Scalar, Any, Callable[[Any], None]]]) -> None:
-        self._vjp = vjp
+    def __init__(self, grad_into: Callable[..., tuple[Scalar, Any]]) -> None:
+        self._grad_into = grad_into
         # Gradient vectors that no step is using, each with the tree of its views. Threads take from the list and append
         # to it, which are atomic; one that finds it empty makes a vector for itself.
         self._spare: list[tuple[Layout[Any], Array1, Any]] = []
@@ -57,25 +52,25 @@ class Plan:
             vector = np.empty(layout.size, layout.dtype)
             buffer = layout, vector, layout.unpack(vector)
         try:
-            loss, state, pull = self._vjp(params, state, mode, *batch)
-            pull(buffer[2])
+            loss, state = self._grad_into(buffer[2], params, state, mode, *batch)
         except Exception:
             return None  # the ordinary way runs into the same, and says where
-        return Planned(loss, state, buffer[1], buffer)
+        return loss, state, buffer[1], buffer
 
-    def put_back(self, buffer: Any, slots: Mapping[str, Array1]) -> None:
-        """The vector may be used again, unless an optimiser keeps it as a moment."""
-        vector = buffer[1]
-        for slot in slots.values():
-            if np.may_share_memory(slot, vector):
-                return
+    def put_back(self, buffer: Any, before: Mapping[str, Array1], after: Mapping[str, Array1]) -> None:
+        """The vector may be used again, unless an optimiser, whose moments these are, has kept it as one of them."""
+        if after is not before:
+            vector = buffer[1]
+            for key, slot in after.items():
+                if slot is not before[key] and np.may_share_memory(slot, vector):
+                    return
         self._spare.append(buffer)
 
 
 def plan_of(loss: object) -> Plan | None:
-    """The plan of a loss whose class has a `vjp` beside its `__call__`."""
+    """The plan of a loss whose class has a `grad_into` beside its `__call__`."""
     cls: Any = type(loss)  # mypy takes an object's class for one that may not be hashed
-    rule = beside(cls, "__call__", "vjp")
+    rule = beside(cls, "__call__", "grad_into")
     return None if rule is None else Plan(partial(rule, loss))
 
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Concatenate, Literal, NamedTuple, ParamSpec, TypeVar, overload
+from functools import cached_property
+from typing import Any, Concatenate, Literal, ParamSpec, TypeAlias, TypeVar, overload
 
 import numpy as np
 
-from fnn.arrays import Array2, Scalar, Value, is_frozen
+from fnn.arrays import Array1, Array2, Scalar, Value, is_frozen
 from fnn.autodiff import debug
 from fnn.autodiff.transforms import detach, differentiate
 from fnn.layers.layer import Layer, check_layer, is_layer
-from fnn.layers.pullback import vjp, vjp_of_function
+from fnn.layers.pullback import vjp_of_function, vjp_of_layer
 from fnn.mode import Mode, Train
-from fnn.optim.optimizer import Optimizer, apply_flat, check_is_optimizer
+from fnn.optim.optimizer import Optimizer, apply_flat, check_is_optimizer, owns_updates
 from fnn.training.plan import Shapes, plan_of, reuse_large_blocks, shapes_of
 from fnn.training.train_state import P, S, TrainState
 from fnn.tree import Layout, freeze, show
@@ -74,8 +75,9 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
     check_is_optimizer("train_step", opt)
     reuse_large_blocks()
     plan = None if has_aux else plan_of(loss)
+    owned = owns_updates(opt)
     # Only a cache; one name bound to one tuple, so that threads cannot see half of it.
-    last = _Last(object(), None, [], None, None, None, None)
+    last: _Last = (object(), None, [], None, None, None, None, None)
 
     def step(ts: TrainState[Any, Any], /, *batch: Any, **options: Any) -> Any:
         nonlocal last, plan
@@ -84,63 +86,68 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
                 f"train_step: the first argument is a {type(ts).__name__}, expected a TrainState, as fnn.start or "
                 "fnn.train_state makes it"
             )
-        opt_state = ts.opt
+        opt_state, key = ts.opt, ts.key
         layout = opt_state.layout
-        params, its_layout, leaves, vector, state, kind, checked = last
+        params, its_layout, leaves, vector, state, kind, shapes, root = last
         goes_on = params is ts.params and layout is its_layout and layout.structure.immutable
         if not goes_on:
             leaves = layout.leaves_of("train_step", "the parameters", ts.params)
             vector = layout.pack(leaves)
-        mode = Train(ts.key).fold(ts.step)
-        shapes = None if plan is None or options else shapes_of(batch)
-        is_known = goes_on and shapes is not None and shapes == checked and state is ts.state and not debug.is_active()
+        if root is None or root.key is not key:
+            root = Train(key)
+        mode = root.fold(ts.step)
+        found = None if plan is None or options else shapes_of(batch)
+        is_known = goes_on and found is not None and found == shapes and state is ts.state and not debug.is_active()
         planner = plan if is_known else None
         planned = None if planner is None else planner.run(layout, params, state, mode, batch)
-        aux = None
+        aux = buffer = None
         if planned is not None:
-            value, state, grads, _ = planned
+            value, state, grads, buffer = planned
             if state is not ts.state and (kind is None or not kind.has(state)):
                 state = freeze(state)
                 _check_state(ts.state, state)
         else:
-            found = differentiate("train_step", loss, layout.structure, leaves, (ts.state, mode, *batch), options, has_aux=True)
-            value, state = found.loss, found.aux
-            if has_aux:
-                state, aux = _state_and_aux(found.aux)
-                aux = detach(aux, found.tape)
-            if state is not ts.state:
-                state = detach(state, found.tape, freeze=True)
-                _check_state(ts.state, state)
-            grads = layout.pack(
-                [np.zeros(leaf.shape, leaf.dtype) if g is None else g for leaf, g in zip(leaves, found.leaves, strict=True)]
-            )
+            value, state, grads, aux = _by_tape(loss, has_aux, ts, leaves, mode, batch, options)
             kind = None if plan is None else _Kind(state)
             if is_known:  # only the plan runs into an error: a layer that it does not suit
                 plan = None
-        vector, new_opt = apply_flat(opt, grads, opt_state, vector)
-        if planned is not None and planner is not None:
-            planner.put_back(planned.buffer, new_opt.slots)
+        vector, new_opt = apply_flat(opt, grads, opt_state, vector, owned)
+        if buffer is not None and planner is not None:
+            planner.put_back(buffer, opt_state.slots, new_opt.slots)
         leaves = layout.views(vector)
         params = layout.structure.unflatten(leaves)
-        last = _Last(params, layout, leaves, vector, state, kind, shapes)
+        last = (params, layout, leaves, vector, state, kind, found, root)
         new: Any = object.__new__(TrainState)
-        new.__dict__.update(params=params, state=state, opt=new_opt, key=ts.key, step=ts.step + 1)
+        new.__dict__.update(params=params, state=state, opt=new_opt, key=key, step=ts.step + 1)
         return new, ((value, aux) if has_aux else value)
 
     return step
 
 
-class _Last(NamedTuple):
-    """What the last step made: parameters, their layout and leaves, the vector they are views of, the state and its kind; and
-    what it was given: shapes and dtypes of its batch. The next step need not check them again."""
+def _by_tape(
+    loss: Callable[..., Any],
+    has_aux: bool,
+    ts: TrainState[Any, Any],
+    leaves: list[Value],
+    mode: Mode,
+    batch: Sequence[Any],
+    options: dict[str, Any],
+) -> tuple[Any, Any, Array1, Any]:
+    """(loss, new state, gradient, aux) of any loss."""
+    layout = ts.opt.layout
+    found = differentiate("train_step", loss, layout.structure, leaves, (ts.state, mode, *batch), options, has_aux=True)
+    state, aux = _state_and_aux(found.aux) if has_aux else (found.aux, None)
+    aux = detach(aux, found.tape)
+    if state is not ts.state:
+        state = detach(state, found.tape, freeze=True)
+        _check_state(ts.state, state)
+    grads = [np.zeros(leaf.shape, leaf.dtype) if g is None else g for leaf, g in zip(leaves, found.leaves, strict=True)]
+    return found.loss, state, layout.pack(grads), aux
 
-    params: Any
-    layout: Layout[Any] | None
-    leaves: list[Value]
-    vector: Value
-    state: Any
-    kind: _Kind | None
-    shapes: Shapes | None
+
+# What the last step made: parameters, their layout and leaves, the vector they are views of, the state and its kind; and what
+# it was given: shapes and dtypes of its batch, and training with its key. The next step need not check them again.
+_Last: TypeAlias = tuple[Any, Layout[Any] | None, list[Value], Value, Any, "_Kind | None", Shapes | None, Train | None]
 
 
 class _Kind:
@@ -211,18 +218,23 @@ class Supervised:
         prediction, state = self.model.forward(params, state, x, mode)
         return self.criterion(prediction, target), state
 
-    def vjp(self, params: Any, state: Any, mode: Mode, x: Any, target: Any, /) -> tuple[Scalar, Any, Callable[[Any], None]]:
-        """(loss, new state, pull), where `pull(into)` writes the gradient: see `layers.pullback`."""
-        prediction, state, through_model = vjp(self.model, params, state, x, mode, False)
+    def grad_into(self, into: Any, params: Any, state: Any, mode: Mode, x: Any, target: Any, /) -> tuple[Scalar, Any]:
+        """(loss, new state); the gradient is written into `into`, a tree like params: see `layers.pullback`."""
+        of_model, of_criterion = self._vjps
+        prediction, state, through_model = of_model(params, state, x, mode, False)
         loss: Value
-        loss, through_criterion = vjp_of_function(self.criterion)(prediction, target)
-        loss = loss[()] if isinstance(loss, np.ndarray) else loss
+        loss, through_criterion = of_criterion(prediction, target)
+        if loss.__class__ is np.ndarray:
+            loss = loss[()]
+        through_model(through_criterion(loss.dtype.type(1)), into)
+        return loss, state
 
-        def pull(into: Any) -> None:
-            if through_model is not None:
-                through_model(through_criterion(loss.dtype.type(1)), into)
+    @cached_property
+    def _vjps(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
+        return vjp_of_layer(self.model), vjp_of_function(self.criterion)
 
-        return loss, state, pull
+    def __getstate__(self) -> dict[str, Any]:
+        return {"model": self.model, "criterion": self.criterion}
 
 
 def repeat(

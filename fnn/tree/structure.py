@@ -150,11 +150,12 @@ class _Dataclass(Node):
     a structure can also hold tracers, and checks of values run once, where the user makes the object.
     """
 
-    __slots__ = ("leafy",)
+    __slots__ = ("in_dict", "leafy")
 
     def __init__(self, cls: type, label: Any, children: tuple[Node, ...]) -> None:
         super().__init__(cls, label, children)
         self.leafy = all([child is _LEAF for child in children])
+        self.in_dict = _keeps_fields_in_dict(cls)
 
     def parts(self, tree: Any) -> Sequence[Any] | None:
         return [getattr(tree, name) for name in self.label] if tree.__class__ is self.cls else None
@@ -163,7 +164,7 @@ class _Dataclass(Node):
         made: Any = object.__new__(self.cls)
         # zip asks for a name first, so that it takes just as many leaves as there are names
         fields = zip(self.label, leaves if self.leafy else [child.build(leaves) for child in self.children])  # noqa: B905
-        if _keeps_fields_in_dict(self.cls):
+        if self.in_dict:
             made.__dict__.update(fields)
         else:
             for name, value in fields:

@@ -60,7 +60,7 @@ def update_of(workload: str) -> Callable[[], object]:
     import peer_fnn  # noqa: PLC0415
 
     import fnn  # noqa: PLC0415
-    from fnn.optim.optimizer import apply_flat  # noqa: PLC0415
+    from fnn.optim.optimizer import apply_flat, owns_updates  # noqa: PLC0415
 
     caught: dict[str, Any] = {}
 
@@ -79,7 +79,7 @@ def update_of(workload: str) -> Callable[[], object]:
 
     def one() -> None:
         nonlocal vector, state
-        vector, state = apply_flat(opt, grads, state, vector)
+        vector, state = apply_flat(opt, grads, state, vector, owns_updates(opt))
 
     return one
 

@@ -20,7 +20,7 @@ import numpy as np
 
 import fnn
 from fnn import optim
-from fnn.optim.optimizer import apply_flat
+from fnn.optim.optimizer import apply_flat, owns_updates
 
 ROUNDS = 12
 LEAVES = 50
@@ -63,7 +63,7 @@ class Run:
         self.step()
 
     def step(self) -> None:
-        self.vector, self.state = apply_flat(self.opt, self.grads, self.state, self.vector)
+        self.vector, self.state = apply_flat(self.opt, self.grads, self.state, self.vector, owns_updates(self.opt))
 
     def time(self, steps: int) -> float:
         begin = time.perf_counter()
