@@ -40,14 +40,13 @@ class Train:
             if name != "key" or "_origin" not in self.__dict__:
                 raise AttributeError(f"Train has no attribute {name!r}")
             mode = self
-            folds: list[int] = []
+            folded: list[Train] = []
             while "key" not in mode.__dict__:
-                mode, i = mode.__dict__["_origin"]
-                folds.append(i)
+                folded.append(mode)
+                mode = mode.__dict__["_origin"][0]
             key = mode.key
-            for i in reversed(folds):
-                key = key.fold(i)
-            self.__dict__["key"] = key
+            for mode in reversed(folded):  # each keeps its own, for the other parts that are folded from it
+                key = mode.__dict__["key"] = key.fold(mode.__dict__["_origin"][1])
             return key
 
     def __reduce__(self) -> tuple[type[Train], tuple[Key]]:

@@ -153,31 +153,29 @@ def _gelu_inner(x: Value) -> Value:
 
 @fused(1, lambda x: 0.5 * x * (1 + _gelu_inner(_bounded(x))))
 def _gelu_tanh(x: Value) -> tuple[Value, Callable[[Value, Sequence[bool]], Sequence[Value]]]:
-    # y = x (1 + t) / 2 with t = tanh u, u = c (x + a x^3), and 1 - t^2 = (1 - t)(1 + t):
-    #   dy/dx = (1 + t) / 2 + x (1 - t^2) c (1 + 3 a x^2) / 2 = (1 + t) / 2 * (1 + (1 - t) x (c + 3 a c x^2))
+    # y = x h with h = (1 + t) / 2, t = tanh u, u = c (x + a x^3), so that 1 - t^2 = 4 h (1 - h):
+    #   dy/dx = h + x dh/dx = h (1 + (1 - h) x 2 c (1 + 3 a x^2))
     b = _bounded(x)
-    t = b * b
-    t *= _GELU_CUBIC * _SQRT_2_OVER_PI
-    t += _SQRT_2_OVER_PI
-    t *= b
-    t = np.tanh(t)
-    y = t + 1
-    y *= x
-    y *= 0.5
+    h = b * b
+    h *= _GELU_CUBIC * _SQRT_2_OVER_PI
+    h += _SQRT_2_OVER_PI
+    h *= b
+    h = np.tanh(h)
+    h += 1
+    h *= 0.5
 
     def pull(g: Value, wanted: Sequence[bool]) -> Sequence[Value]:
         slope = b * b
-        slope *= 3 * _GELU_CUBIC * _SQRT_2_OVER_PI
-        slope += _SQRT_2_OVER_PI
+        slope *= 6 * _GELU_CUBIC * _SQRT_2_OVER_PI
+        slope += 2 * _SQRT_2_OVER_PI
         slope *= b
-        slope *= 1 - t
+        slope *= 1 - h
         slope += 1
-        slope *= 1 + t
-        slope *= 0.5
+        slope *= h
         slope *= g
         return (slope,)
 
-    return y, pull
+    return x * h, pull
 
 
 def _erfc_forward(x: Value) -> Value:
