@@ -10,12 +10,12 @@ empty; else it takes and raises what the loss does. It is a plain composition, a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from fnn.arrays import Array1, SameRank, Scalar, Value, total, zero
-from fnn.autodiff.primitive import checked_form_of, fused, vjp_of
+from fnn.autodiff.primitive import checked_form_of, fused
 from fnn.autodiff.tracer import value_of
 from fnn.functional.activations import softplus
 from fnn.functional.checks import check_array, check_not_wider, check_number, check_range, check_same_shape
@@ -29,15 +29,15 @@ def _both(d: Value, wanted: Sequence[bool]) -> tuple[Value, Value]:
     return d, -d if wanted[1] else None
 
 
-def _of_same_shapes(op: Callable[..., Value]) -> Callable[..., tuple[Value, Callable[[Value], Value]]]:
+def _of_same_shapes(op: Any) -> Callable[..., tuple[Value, Callable[[Value], Value]]]:
     """The vjp of a loss, which still refuses to broadcast: a model may give other shapes for other values of its input."""
-    vjp = vjp_of(op)
+    kernel = op.kernel
 
     def of_same_shapes(p: Value, t: Value) -> tuple[Value, Callable[[Value], Value]]:
         if p.shape != t.shape:
             raise ValueError(f"prediction has shape {p.shape} but target has {t.shape}")
-        y, pull = vjp(p, t)
-        return y, pull
+        y, pull = kernel(p, t)
+        return y, lambda g: pull(g, (True, False))[0]
 
     return of_same_shapes
 

@@ -61,11 +61,11 @@ class ScaleByLearningRate(Optimizer):
         self, grads: Array1, slots: Slots, params: Array1, step: int, segments: Segments, /
     ) -> tuple[Array1, Slots]:
         """See the class."""
-        kept = slots["learning_rate"]
-        factor: float = kept.item(1)
-        delta = grads * -(rate_at(self.learning_rate, step) * factor)
-        base = rate_at(self.learning_rate, step + 1)
-        if kept.item(2) == params.dtype.type(base).item():
+        _, factor, kept = slots["learning_rate"].tolist()
+        now = rate_at(self.learning_rate, step)
+        base = rate_at(self.learning_rate, step + 1) if callable(self.learning_rate) else now
+        delta = grads * -(now * factor)
+        if kept == params.dtype.type(base):
             return delta, slots
         return delta, {"learning_rate": np.array([base * factor, factor, base], params.dtype)}
 

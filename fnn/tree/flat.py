@@ -28,13 +28,14 @@ class Layout(Generic[T]):
     It is a value: it compares by content and pickles; it holds no array.
     """
 
-    __slots__ = ("dtype", "segments", "size", "structure")
+    __slots__ = ("_cuts", "dtype", "segments", "size", "structure")
 
     def __init__(self, structure: Structure[T], segments: tuple[Segment, ...], dtype: np.dtype[np.floating]) -> None:
         self.structure = structure
         self.segments = segments
         self.dtype = dtype
         self.size = segments[-1].stop if segments else 0
+        self._cuts = [(slice(start, stop), None if len(shape) == 1 else shape) for _, start, stop, shape in segments]
 
     @classmethod
     def of(cls, name: str, tree: T, /) -> Layout[T]:
@@ -85,10 +86,7 @@ class Layout(Generic[T]):
 
     def views(self, vector: Array1) -> list[Value]:
         """The leaves as views of the vector, read-only where it is."""
-        return [
-            vector[start:stop] if len(shape) == 1 else vector[start:stop].reshape(shape)
-            for _, start, stop, shape in self.segments
-        ]
+        return [vector[cut] if shape is None else vector[cut].reshape(shape) for cut, shape in self._cuts]
 
     def unpack(self, vector: Array1) -> T:
         """The tree whose leaves are views of the vector."""
