@@ -820,3 +820,38 @@ def test_a_selector_that_is_no_function_or_chooses_nothing_is_refused() -> None:
     nothing = fnn.Sgd(0.1) >> optim.MaxNorm(1.0, where=lambda path, shape: False)
     with pytest.raises(ValueError, match="MaxNorm: the selector <lambda> chooses none of the leaves"):
         nothing.init(np.ones((2, 2)))
+
+
+def test_the_state_of_a_longer_chain_is_refused() -> None:
+    shorter = optim.Trace(0.9) >> optim.ScaleByLearningRate(0.1)
+    longer = shorter >> optim.Ema(0.9)
+    params = np.ones(3)
+    with pytest.raises(ValueError, match="the moments are"):
+        fnn.update(shorter, params, longer.init(params), params)
+
+
+class Marked(np.ndarray[Any, Any]):
+    """A subclass of arrays."""
+
+
+@dataclass(frozen=True)
+class GivesSubclasses(fnn.Optimizer):
+    """Its updates and its moment are arrays of a subclass."""
+
+    def init_flat(self, params: Any, segments: Any, /) -> Any:
+        return {"kept": np.zeros_like(params).view(Marked)}
+
+    def update_flat(self, grads: Any, slots: Any, params: Any, step: int, segments: Any, /) -> Any:
+        return (-grads).view(Marked), {"kept": grads.copy().view(Marked)}
+
+
+def test_arrays_of_a_subclass_become_plain_and_read_only() -> None:
+    opt = GivesSubclasses()
+    params: Any = np.ones(3)
+    state = opt.init(params)
+    for _ in range(2):
+        params, state = fnn.update(opt, np.ones(3), state, params)
+    for array in (params, state.slots["kept"]):
+        assert type(array) is np.ndarray
+        assert not array.flags.writeable
+    np.testing.assert_array_equal(params, -1)

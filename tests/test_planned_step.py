@@ -5,7 +5,9 @@ The step without a plan is made anew for every call: it remembers nothing, and t
 
 from __future__ import annotations
 
+import copy
 import gc
+import pickle
 import re
 import sys
 import threading
@@ -1178,3 +1180,74 @@ def test_a_criterion_that_cannot_be_hashed_is_planned() -> None:
     plan = planning.Plan(loss.grad_into)
     batch = np.ones((4, 3), "f4"), np.ones((4, 1), "f4")
     assert plan.run(ts.opt.layout, ts.params, ts.state, mode, batch) is not None
+
+
+@dataclass(frozen=True, repr=False)
+class Spare(fnn.Function[Any, Any]):
+    """Inherits the way back of a function, and has parameters that nothing reads."""
+
+    def init(self, key: fnn.Key, /) -> Any:
+        return np.ones(4, np.float32), None
+
+
+def test_parameters_that_no_layer_reads_have_gradient_0() -> None:
+    model: Any = loose.Dense(3, 4) >> Spare(fnn.relu) >> fnn.Dense(4, 2)
+    opt = fnn.Sgd(0.5)
+    x, y = np.ones((5, 3), "f4"), np.zeros((5, 2), "f4")
+    np.full(4_096, np.nan, np.float32)  # what fresh memory may hold
+    step = loose.train_step(fnn.supervised(model, fnn.mse), opt)
+    ts: Any = fnn.start(model, opt, TRAIN)
+    with watching() as found:
+        for _ in range(4):
+            ts, _ = step(ts, x, y)
+    assert found.planned == 3
+    np.testing.assert_array_equal(ts.params[1], 1)
+
+
+def first_row_of_large(x: Any) -> Any:
+    """A row for small numbers, all rows for large ones: its rank depends on values."""
+    return x if np.max(x) > 1 else x[0]
+
+
+def test_a_rank_that_depends_on_values_is_refused_as_without_a_plan() -> None:
+    model: Any = fnn.Function(first_row_of_large) >> loose.Dense(3, 2)
+    opt = fnn.Sgd(0.5)
+    step = loose.train_step(fnn.supervised(model, lambda y, target: np.mean(y)), opt)
+    ts: Any = fnn.start(model, opt, TRAIN)
+    target = np.zeros(2, "f4")
+    for _ in range(2):
+        ts, _ = step(ts, np.full((4, 3), 2, "f4"), target)
+    with pytest.raises(ValueError, match=r"dense: x has shape \(3,\)"):
+        step(ts, np.ones((4, 3), "f4"), target)
+
+
+def mean_of_large(y: Any, target: Any) -> Any:
+    mean = np.mean(y)
+    return mean if np.max(target) > 1 else np.reshape(mean, (1,))
+
+
+def test_a_loss_that_becomes_an_array_is_refused_as_without_a_plan() -> None:
+    model: Any = fnn.Dense(3, 2)
+    opt = fnn.Sgd(0.5)
+    step = loose.train_step(fnn.supervised(model, mean_of_large), opt)
+    ts: Any = fnn.start(model, opt, TRAIN)
+    x = np.ones((4, 3), "f4")
+    for _ in range(2):
+        ts, _ = step(ts, x, np.full(2, 2, "f4"))
+    with pytest.raises((TypeError, ValueError), match="scalar"):
+        step(ts, x, np.ones(2, "f4"))
+
+
+def test_a_loss_is_pickled_and_copied_after_its_steps() -> None:
+    model: Any = fnn.Dense(3, 2) >> fnn.tanh
+    opt = fnn.Sgd(0.5)
+    loss: Any = fnn.supervised(model, fnn.mse)
+    step = fnn.train_step(loss, opt)
+    ts: Any = fnn.start(model, opt, TRAIN)
+    batch = np.ones((4, 3), "f4"), np.zeros((4, 2), "f4")
+    for _ in range(2):
+        ts, _ = step(ts, *batch)
+    expected = bits(*step(ts, *batch))
+    for again in (pickle.loads(pickle.dumps(loss)), copy.copy(loss), copy.deepcopy(loss)):
+        assert again == loss
+        assert bits(*loose.train_step(again, opt)(ts, *batch)) == expected

@@ -102,7 +102,7 @@ def sigmoid(x: SameRankOrScalar, /) -> SameRankOrScalar:
     return _sigmoid(x)
 
 
-_tanh: _Activation = elementary(np.tanh, lambda g, y, x: g - g * (y * y))
+_tanh: _Activation = elementary(np.tanh, lambda g, y, x: g * (1 - y * y))
 
 
 @checked_form_of(_tanh)

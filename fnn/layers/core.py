@@ -86,7 +86,7 @@ class Dense(Spec, ComposableRows, Generic[DP]):
 
     def vjp(self, params: DP, state: None, x: Value, mode: Mode, wanted: bool, /) -> tuple[Value, None, Pull]:
         """The kernel of `dense`."""
-        if x.dtype is not params.weight.dtype:  # with its checks
+        if x.dtype is not params.weight.dtype or x.ndim not in (2, 3):  # with its checks
             return by_tape(lambda p, x: self.forward(p, state, x, mode), params, state, x, wanted)
         w = params.weight
         if isinstance(params, DenseParams):

@@ -208,19 +208,18 @@ def update_parts(
     parts: Sequence[Rule], updates: Array1, slots: Slots, params: Array1, step: int, segments: Segments
 ) -> tuple[Array1, Slots]:
     """The updates through several rules, each with its own of the moments."""
-    new: dict[str, Array1] | None = None
+    new: dict[str, Array1] = {}  # without keys of no part, which the state of another optimiser has
+    changed = False
     for part, keys in zip(parts, _keys_by_part(tuple(slots), len(parts)), strict=True):
         own = {name: slots[key] for key, name in keys}
         updates, after = part.update_flat(updates, own, params, step, segments)
-        if after is own:
-            continue
-        if after.keys() != own.keys():
-            raise ValueError(f"{part!r}: the moments are {sorted(after)}, expected those of the state, {sorted(own)}")
-        if new is None:
-            new = dict(slots)
+        if after is not own:
+            changed = True
+            if after.keys() != own.keys():
+                raise ValueError(f"{part!r}: the moments are {sorted(after)}, expected those of the state, {sorted(own)}")
         for key, name in keys:
             new[key] = after[name]
-    return updates, slots if new is None else new
+    return updates, new if changed else slots
 
 
 def owns_updates(rule: Rule) -> bool:
@@ -269,7 +268,13 @@ def _checked_slots(name: str, slots: object, like: Mapping[str, Array1] | None, 
             )
         if before is not None and vector.shape != before.shape:
             raise ValueError(f"{name}: the moment {key!r} is {describe(vector)}, expected {describe(before)}, as before")
-    return {key: read_only(vector) for key, vector in slots.items()}
+    return {key: _plain(vector) for key, vector in slots.items()}
+
+
+def _plain(vector: Value) -> Array1:
+    """The vector read-only, and a copy of one of a subclass, as a memory map is, whose flag others may set."""
+    made: Array1 = read_only(vector if vector.__class__ is np.ndarray else np.array(vector))
+    return made
 
 
 def apply_flat(
@@ -298,8 +303,8 @@ def apply_flat(
         )
     # Else a new array, so that a delta that is a moment too, against the contract, corrupts nothing.
     new: Array1 = np.add(params, delta, delta) if owned else params + delta
-    if new.dtype != params.dtype:
-        new = new.astype(params.dtype)
+    if new.__class__ is not np.ndarray or new.dtype != params.dtype:
+        new = np.array(new, params.dtype)
     state: Any = object.__new__(OptState)
     state.__dict__.update(
         step=opt_state.step + 1,

@@ -49,7 +49,7 @@ class Plan:
         except IndexError:
             buffer = None
         if buffer is None or buffer[0] is not layout:
-            vector = np.empty(layout.size, layout.dtype)
+            vector = np.zeros(layout.size, layout.dtype)  # as it stays for leaves that no layer reads, and so none writes
             buffer = layout, vector, layout.unpack(vector)
         try:
             loss, state = self._grad_into(buffer[2], params, state, mode, *batch)
@@ -57,13 +57,12 @@ class Plan:
             return None  # the ordinary way runs into the same, and says where
         return loss, state, buffer[1], buffer
 
-    def put_back(self, buffer: Any, before: Mapping[str, Array1], after: Mapping[str, Array1]) -> None:
-        """The vector may be used again, unless an optimiser, whose moments these are, has kept it as one of them."""
-        if after is not before:
-            vector = buffer[1]
-            for key, slot in after.items():
-                if slot is not before[key] and np.may_share_memory(slot, vector):
-                    return
+    def put_back(self, buffer: Any, slots: Mapping[str, Array1]) -> None:
+        """The vector may be used again, unless an optimiser keeps it as a moment."""
+        vector = buffer[1]
+        for slot in slots.values():
+            if np.may_share_memory(slot, vector):
+                return
         self._spare.append(buffer)
 
 

@@ -113,7 +113,7 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
                 plan = None
         vector, new_opt = apply_flat(opt, grads, opt_state, vector, owned)
         if buffer is not None and planner is not None:
-            planner.put_back(buffer, opt_state.slots, new_opt.slots)
+            planner.put_back(buffer, new_opt.slots)
         leaves = layout.views(vector)
         params = layout.structure.unflatten(leaves)
         last = (params, layout, leaves, vector, state, kind, found, root)
@@ -224,6 +224,8 @@ class Supervised:
         prediction, state, through_model = of_model(params, state, x, mode, False)
         loss: Value
         loss, through_criterion = of_criterion(prediction, target)
+        if loss.ndim:
+            raise ValueError("the loss is not a scalar")
         if loss.__class__ is np.ndarray:
             loss = loss[()]
         through_model(through_criterion(loss.dtype.type(1)), into)
@@ -234,7 +236,7 @@ class Supervised:
         return vjp_of_layer(self.model), vjp_of_function(self.criterion)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"model": self.model, "criterion": self.criterion}
+        return {name: value for name, value in self.__dict__.items() if name != "_vjps"}
 
 
 def repeat(
