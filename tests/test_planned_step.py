@@ -1251,3 +1251,18 @@ def test_a_loss_is_pickled_and_copied_after_its_steps() -> None:
     for again in (pickle.loads(pickle.dumps(loss)), copy.copy(loss), copy.deepcopy(loss)):
         assert again == loss
         assert bits(*loose.train_step(again, opt)(ts, *batch)) == expected
+
+
+@dataclass(frozen=True)
+class Weighted(Supervised):
+    """A loss with a field of its own."""
+
+    weight: float = 2.0
+
+
+def test_a_loss_with_fields_of_its_own_keeps_them_in_pickle_and_copies() -> None:
+    loss = Weighted(fnn.Dense(3, 2), fnn.mse, 5.0)
+    _ = loss._vjps  # what a step leaves behind is not part of the value
+    for again in (pickle.loads(pickle.dumps(loss)), copy.copy(loss)):
+        assert again == loss
+        assert vars(again).keys() == {"model", "criterion", "weight"}

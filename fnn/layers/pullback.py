@@ -22,18 +22,10 @@ from fnn.autodiff.transforms import detach
 from fnn.functional.activations import relu
 from fnn.mode import Mode
 from fnn.promises import beside
-from fnn.tree import freeze, leaves
+from fnn.tree import leaves
 from fnn.tree.structure import take_apart
 
 Pull: TypeAlias = Callable[[Value, Any], Value]
-
-
-def vjp(layer: Any, params: Any, state: Any, x: Value, mode: Mode, wanted: bool) -> tuple[Value, Any, Pull | None]:
-    """(y, new state, pull) of a layer; pull is None where there are no parameters and the cotangent of x is not wanted."""
-    if params is None and not wanted:
-        y, after = layer.forward(params, state, x, mode)
-        return y, after if after is state else freeze(after), None
-    return vjp_of_layer(layer)(params, state, x, mode, wanted)
 
 
 def vjp_of_layer(layer: Any) -> Callable[..., tuple[Value, Any, Pull]]:
@@ -80,24 +72,18 @@ def vjp_of_chain(
     way_back: list[tuple[int, Any, Any, bool]] = []
     new = None
     y = x
-    for i, layer, f, uses_mode, rule in schedule:
+    for i, _, f, uses_mode, rule in schedule:
         if f is not None:
             if not wanted:
                 y = f(y)
                 continue
             y, back = rule(y)
         else:
-            own, before = params[i], state[i]
-            if own is None and not wanted:
-                y, after, back = vjp(layer, own, before, y, mode.fold(i), False)
-            else:
-                y, after, back = rule(own, before, y, mode.fold(i) if uses_mode else mode, wanted)
-            if after is not before:
+            y, after, back = rule(params[i], state[i], y, mode.fold(i) if uses_mode else mode, wanted)
+            if after is not state[i]:
                 new = new or list(state)
                 new[i] = after
-            if back is None:
-                continue
-            wanted = wanted or own is not None
+            wanted = wanted or params[i] is not None
         way_back.append((i, back, y.dtype, f is None))
 
     def pull(g: Value, into: Any) -> Value:

@@ -242,20 +242,9 @@ def _frozen_slots(opt: Optimizer, method: str, slots: Any, like: Mapping[str, Ar
     """The moments that an optimiser gave, read-only. TypeError or ValueError where they are not like those before."""
     if like is not None and slots is like:
         return like
-    if like is not None and slots.__class__ is dict and slots.keys() == like.keys():
-        for key, vector in slots.items():
-            before = like[key]
-            if vector is not before:
-                if not (vector.__class__ is np.ndarray and vector.dtype is before.dtype and vector.shape == before.shape):
-                    break
-                vector.setflags(write=False)
-        else:
-            return dict(slots)
-    return _checked_slots(f"{type(opt).__name__}.{method}", slots, like, dtype)
-
-
-def _checked_slots(name: str, slots: object, like: Mapping[str, Array1] | None, dtype: Any) -> Slots:
-    if not isinstance(slots, Mapping) or not all([isinstance(vector, np.ndarray) for vector in slots.values()]):
+    name = f"{type(opt).__name__}.{method}"
+    # dict first: to ask a dict whether it is a Mapping takes longer than all the rest
+    if not isinstance(slots, (dict, Mapping)) or not all([isinstance(vector, np.ndarray) for vector in slots.values()]):
         raise TypeError(f"{name}: the moments must be a dict of arrays by name, got {show(slots)}")
     if like is not None and slots.keys() != like.keys():
         raise ValueError(f"{name}: the moments are {sorted(slots)}, expected those of the state, {sorted(like)}")

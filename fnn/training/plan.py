@@ -15,7 +15,6 @@ from fnn.tree import Layout
 
 Shapes: TypeAlias = list[tuple[tuple[int, ...], np.dtype[Any]]]
 
-
 # Loss, new state, gradient, and the buffer that holds the gradient, which `Plan.put_back` takes for another step.
 Planned: TypeAlias = tuple[Scalar, Any, Array1, Any]
 

@@ -96,8 +96,8 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
         if root is None or root.key is not key:
             root = Train(key)
         mode = root.fold(ts.step)
-        found = None if plan is None or options else shapes_of(batch)
-        is_known = goes_on and found is not None and found == shapes and state is ts.state and not debug.is_active()
+        given = None if plan is None or options else shapes_of(batch)
+        is_known = goes_on and given is not None and given == shapes and state is ts.state and not debug.is_active()
         planner = plan if is_known else None
         planned = None if planner is None else planner.run(layout, params, state, mode, batch)
         aux = buffer = None
@@ -116,7 +116,7 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
             planner.put_back(buffer, new_opt.slots)
         leaves = layout.views(vector)
         params = layout.structure.unflatten(leaves)
-        last = (params, layout, leaves, vector, state, kind, found, root)
+        last = (params, layout, leaves, vector, state, kind, given, root)
         new: Any = object.__new__(TrainState)
         new.__dict__.update(params=params, state=state, opt=new_opt, key=key, step=ts.step + 1)
         return new, ((value, aux) if has_aux else value)
