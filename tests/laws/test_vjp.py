@@ -1,4 +1,4 @@
-"""Laws of the way back without a tape: `pullback.vjp_of_layer` gives, bit for bit, what `fnn.vjp` of the layer's forward gives."""
+"""Laws of the way back without a tape: `pullback.vjp_of_layer` gives, bit for bit, what `fnn.vjp` of the forward gives."""
 
 from __future__ import annotations
 
