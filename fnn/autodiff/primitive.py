@@ -51,25 +51,22 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 # Of public functions that check their arguments and then run an operation, that operation's `vjp`: vjp(x, ...) -> (y, pull),
-# without checks, tape or tracers, where pull(g) is the cotangent of x. A planned step runs it on arguments like those that
-# were checked before. (As an attribute functools.wraps would pass it on to functions that compute something else.)
+# without checks, tape or tracers, where pull(g) is the cotangent of x; and its `plain` form, x to y. A planned step runs them on
+# arguments like those that were checked before. (As attributes functools.wraps would pass them on to functions that compute
+# something else.)
 _VJPS: dict[object, Callable[..., Any]] = {}
+_PLAIN: dict[object, Callable[..., Any]] = {}
 
 
 def checked_form_of(op: Callable[..., Any]) -> Callable[[F], F]:
     """Decorates a function that checks its arguments and then runs `op`, an operation, or what is its vjp."""
 
     def decorate(f: F) -> F:
-        _VJPS[f] = vjp_of(op)
+        _VJPS[f] = getattr(op, "vjp", op)
+        _PLAIN[f] = getattr(op, "plain", f)
         return f
 
     return decorate
-
-
-def vjp_of(op: Callable[..., Any]) -> Callable[..., Any]:
-    """The vjp of an operation; what is none is its own."""
-    found: Callable[..., Any] = getattr(op, "vjp", op)
-    return found
 
 
 def unchecked_vjp(f: object) -> Callable[..., Any] | None:
@@ -78,6 +75,14 @@ def unchecked_vjp(f: object) -> Callable[..., Any] | None:
         return _VJPS.get(f)
     except TypeError:  # it cannot be hashed
         return None
+
+
+def unchecked(f: Callable[..., Any]) -> Callable[..., Any]:
+    """The plain form of a public function of one array; the function itself where there is none."""
+    try:
+        return _PLAIN.get(f, f)
+    except TypeError:  # it cannot be hashed
+        return f
 
 
 def _unary(function: Callable[..., Value], rule: Callable[..., Value]) -> Callable[..., Value]:
@@ -95,7 +100,8 @@ def _unary(function: Callable[..., Value], rule: Callable[..., Value]) -> Callab
         y = function(x)
         return y, lambda g: rule(g, y, x)
 
-    op.vjp = vjp  # type: ignore[attr-defined]  # for vjp_of
+    op.vjp = vjp  # type: ignore[attr-defined]  # for checked_form_of
+    op.plain = function  # type: ignore[attr-defined]  # as above
     return op
 
 
@@ -236,7 +242,8 @@ def fused(
             return y, lambda g: pull(g, only_first)[0]
 
         only_first = [k == 0 for k in range(n)]
-        op.vjp = vjp  # type: ignore[attr-defined]  # for vjp_of
+        op.vjp = vjp  # type: ignore[attr-defined]  # for checked_form_of
+        op.plain = lambda *args: kernel(*args)[0]  # type: ignore[attr-defined]  # as above
         op.kernel = kernel  # type: ignore[attr-defined]  # for tests and for layers that have a vjp, which share the kernels
         op.reference = reference  # type: ignore[attr-defined]  # as above
         return op

@@ -152,15 +152,17 @@ def batch_norm(
             )
         y, (mean, var) = _batch_norm(v, scale, params.shift, eps=eps)
         return y, moved(state, (mean, var), momentum)
-    y = v - state.mean
-    factor = scale / np.sqrt(state.var + eps)
-    shift: Value = params.shift
+    return normalised(v, state.mean, scale / np.sqrt(state.var + eps), params.shift), state
+
+
+def normalised(x: Value, mean: Value, factor: Value, shift: Value) -> Value:
+    """(x - mean) * factor + shift: the kernel of `batch_norm` in evaluation."""
+    y = x - mean
     if y.__class__ is factor.__class__ is shift.__class__ is np.ndarray and y.dtype == factor.dtype == shift.dtype:
         y *= factor
         y += shift
-    else:
-        y = y * factor + shift
-    return y, state
+        return y
+    return y * factor + shift
 
 
 def moved(state: BatchNormState, batch: tuple[Value, Value], momentum: float) -> BatchNormState:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar, Generic, Literal, TypeVar, overload
 
+import numpy as np
+
 from fnn.arrays import SameRank, Tokens, Value
+from fnn.functional.activations import identity
 from fnn.functional.checks import check_int, check_number, check_range
 from fnn.functional.linear import DenseParams, LinearParams, affine, affine_pull, dense
 from fnn.functional.noise import check_drop_rate, drop_factor, dropout
-from fnn.functional.norms import BatchNormState, NormParams, batch_norm, batch_norm_kernel, moved
+from fnn.functional.norms import BatchNormState, NormParams, batch_norm, batch_norm_kernel, moved, normalised
 from fnn.initializers import Initializer, he_normal, zeros
 from fnn.layers.layer import ComposableAnyRank, ComposableRows
-from fnn.layers.pullback import Pull, by_tape
+from fnn.layers.pullback import Bound, BoundPull, Pull, by_tape
 from fnn.layers.spec import Spec
 from fnn.mode import Mode, Train
 from fnn.random import Key
@@ -84,15 +88,25 @@ class Dense(Spec, ComposableRows, Generic[DP]):
         """dense(params, x)."""
         return dense(params, x), None
 
-    def vjp(self, params: DP, state: None, x: Value, mode: Mode, wanted: bool, /) -> tuple[Value, None, Pull]:
+    def bind(self, into: DP, wanted: bool, /) -> Bound:
         """The kernel of `dense`."""
-        if x.dtype is not params.weight.dtype or x.ndim not in (2, 3):  # with its checks
-            return by_tape(lambda p, x: self.forward(p, state, x, mode), params, state, x, wanted)
-        w = params.weight
-        if isinstance(params, DenseParams):
-            y = affine(x, w, params.bias)
-            return y, None, lambda g, into: affine_pull(g, x, w, (wanted, True, True), (into.weight, into.bias))[0]
-        return affine(x, w), None, lambda g, into: affine_pull(g, x, w, (wanted, True, False), (into.weight, None))[0]
+        weight, bias = into.weight, getattr(into, "bias", None)
+        places, wants = (weight, bias), (wanted, True, bias is not None)
+
+        def run(params: Any, state: None, x: Value, mode: Mode) -> tuple[Value, None, BoundPull]:
+            w = params.weight
+            if x.dtype is not w.dtype or x.ndim not in (2, 3):  # with its checks
+                y, _, pull = by_tape(lambda p, x: self.forward(p, state, x, mode), params, state, x, wanted)
+                return y, None, lambda g: pull(g, into)
+            y = affine(x, w, None if bias is None else params.bias)
+            return y, None, lambda g: affine_pull(g, x, w, wants, places)[0]
+
+        return run
+
+    def evaluator(self, params: DP, state: None, /) -> Callable[[Value], Value]:
+        """The kernel of `dense`."""
+        weight, bias = params.weight, getattr(params, "bias", None)
+        return lambda x: affine(x, weight, bias)
 
 
 @dataclass(frozen=True, repr=False)
@@ -137,6 +151,12 @@ class BatchNorm(Spec, ComposableAnyRank):
 
         return y, moved(state, batch, self.momentum), back
 
+    def evaluator(self, params: NormParams, state: BatchNormState, /) -> Callable[[Value], Value]:
+        """The kernel of `batch_norm` in evaluation."""
+        var: Value = state.var
+        mean, factor, shift = state.mean, params.scale / np.sqrt(var + float(self.eps)), params.shift
+        return lambda x: normalised(x, mean, factor, shift)
+
 
 @dataclass(frozen=True, repr=False)
 class Dropout(Spec, ComposableAnyRank):
@@ -165,3 +185,7 @@ class Dropout(Spec, ComposableAnyRank):
             return x, None, lambda g, into: g
         factor = drop_factor(x.shape, x.dtype, self.drop_rate, mode)
         return x * factor, None, lambda g, into: g * factor
+
+    def evaluator(self, params: None, state: None, /) -> Callable[[Value], Value]:
+        """x itself."""
+        return identity

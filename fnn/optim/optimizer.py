@@ -211,14 +211,16 @@ def update_parts(
     new: dict[str, Array1] = {}  # without keys of no part, which the state of another optimiser has
     changed = False
     for part, keys in zip(parts, _keys_by_part(tuple(slots), len(parts)), strict=True):
-        own = {name: slots[key] for key, name in keys}
+        own = {}
+        for key, name in keys:
+            own[name] = new[key] = slots[key]
         updates, after = part.update_flat(updates, own, params, step, segments)
         if after is not own:
             changed = True
             if after.keys() != own.keys():
                 raise ValueError(f"{part!r}: the moments are {sorted(after)}, expected those of the state, {sorted(own)}")
-        for key, name in keys:
-            new[key] = after[name]
+            for key, name in keys:
+                new[key] = after[name]
     return updates, new if changed else slots
 
 
@@ -240,22 +242,30 @@ def _keys_by_part(keys: tuple[str, ...], n: int) -> tuple[tuple[tuple[str, str],
 
 def _frozen_slots(opt: Optimizer, method: str, slots: Any, like: Mapping[str, Array1] | None, dtype: Any) -> Slots:
     """The moments that an optimiser gave, read-only. TypeError or ValueError where they are not like those before."""
-    if like is not None and slots is like:
-        return like
+    frozen: dict[str, Array1] = {}
+    if slots.__class__ is dict and like is not None and slots.keys() == like.keys():
+        for key, vector in slots.items():  # the usual ones: as they were, or new and of the same kind
+            before = like[key]
+            if vector is not before:
+                if vector.__class__ is not np.ndarray or vector.shape != before.shape or vector.dtype is not before.dtype:
+                    break
+                vector.setflags(write=False)
+            frozen[key] = vector
+        else:
+            return frozen
     name = f"{type(opt).__name__}.{method}"
-    # dict first: to ask a dict whether it is a Mapping takes longer than all the rest
-    if not isinstance(slots, (dict, Mapping)) or not all([isinstance(vector, np.ndarray) for vector in slots.values()]):
+    if not isinstance(slots, Mapping) or not all([isinstance(vector, np.ndarray) for vector in slots.values()]):
         raise TypeError(f"{name}: the moments must be a dict of arrays by name, got {show(slots)}")
     if like is not None and slots.keys() != like.keys():
         raise ValueError(f"{name}: the moments are {sorted(slots)}, expected those of the state, {sorted(like)}")
     for key, vector in slots.items():
-        before = None if like is None else like[key]
-        expected = dtype if before is None else before.dtype
-        if vector.dtype is not expected and vector.dtype.kind == "f" and vector.dtype != expected:
+        before = vector if like is None else like[key]
+        expected = dtype if like is None else before.dtype
+        if vector.dtype.kind == "f" and vector.dtype != expected:
             raise TypeError(
                 f"{name}: the moment {key!r} is {describe(vector)}, expected {expected}, as before and as the parameters"
             )
-        if before is not None and vector.shape != before.shape:
+        if vector.shape != before.shape:
             raise ValueError(f"{name}: the moment {key!r} is {describe(vector)}, expected {describe(before)}, as before")
     return {key: _plain(vector) for key, vector in slots.items()}
 
@@ -294,13 +304,9 @@ def apply_flat(
     new: Array1 = np.add(params, delta, delta) if owned else params + delta
     if new.__class__ is not np.ndarray or new.dtype != params.dtype:
         new = np.array(new, params.dtype)
+    kept = moments if moments is slots else _frozen_slots(opt, "update_flat", moments, slots, params.dtype)
     state: Any = object.__new__(OptState)
-    state.__dict__.update(
-        step=opt_state.step + 1,
-        slots=_frozen_slots(opt, "update_flat", moments, slots, params.dtype),
-        layout=opt_state.layout,
-        made_by=name,
-    )
+    state.__dict__.update(step=opt_state.step + 1, slots=kept, layout=opt_state.layout, made_by=name)
     return read_only(new), state
 
 

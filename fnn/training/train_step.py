@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache
 from typing import Any, Concatenate, Literal, ParamSpec, TypeAlias, TypeVar, overload
 
 import numpy as np
@@ -13,10 +13,10 @@ from fnn.arrays import Array1, Array2, Scalar, Value, is_frozen
 from fnn.autodiff import debug
 from fnn.autodiff.transforms import detach, differentiate
 from fnn.layers.layer import Layer, check_layer, is_layer
-from fnn.layers.pullback import vjp_of_function, vjp_of_layer
+from fnn.layers.pullback import bind, vjp_of_function
 from fnn.mode import Mode, Train
 from fnn.optim.optimizer import Optimizer, apply_flat, check_is_optimizer, owns_updates
-from fnn.training.plan import Shapes, plan_of, reuse_large_blocks, shapes_of
+from fnn.training.plan import Shapes, has_shapes, plan_of, reuse_large_blocks, shapes_of
 from fnn.training.train_state import P, S, TrainState
 from fnn.tree import Layout, freeze, show
 from fnn.tree import leaves as leaves_of
@@ -77,7 +77,7 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
     plan = None if has_aux else plan_of(loss)
     owned = owns_updates(opt)
     # Only a cache; one name bound to one tuple, so that threads cannot see half of it.
-    last: _Last = (object(), None, [], None, None, None, None, None)
+    last: _Last = (object(), None, None, None, None, None, None)
 
     def step(ts: TrainState[Any, Any], /, *batch: Any, **options: Any) -> Any:
         nonlocal last, plan
@@ -86,37 +86,38 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
                 f"train_step: the first argument is a {type(ts).__name__}, expected a TrainState, as fnn.start or "
                 "fnn.train_state makes it"
             )
-        opt_state, key = ts.opt, ts.key
+        opt_state, key, before = ts.opt, ts.key, ts.state
         layout = opt_state.layout
-        params, its_layout, leaves, vector, state, kind, shapes, root = last
+        params, its_layout, vector, state, kind, shapes, root = last
         goes_on = params is ts.params and layout is its_layout and layout.structure.immutable
         if not goes_on:
-            leaves = layout.leaves_of("train_step", "the parameters", ts.params)
-            vector = layout.pack(leaves)
+            params = ts.params
+            vector = layout.pack(layout.leaves_of("train_step", "the parameters", params))
         if root is None or root.key is not key:
             root = Train(key)
         mode = root.fold(ts.step)
-        given = None if plan is None or options else shapes_of(batch)
-        is_known = goes_on and given is not None and given == shapes and state is ts.state and not debug.is_active()
-        planner = plan if is_known else None
-        planned = None if planner is None else planner.run(layout, params, state, mode, batch)
-        aux = buffer = None
+        aux = planned = buffer = None
+        planner = plan
+        is_known = goes_on and state is before and not options and has_shapes(batch, shapes) and not debug.is_active()
+        if is_known and planner is not None:
+            planned = planner.run(layout, params, state, mode, batch)
         if planned is not None:
             value, state, grads, buffer = planned
-            if state is not ts.state and (kind is None or not kind.has(state)):
+            if state is not before and (kind is None or not kind.has(state)):
                 state = freeze(state)
-                _check_state(ts.state, state)
+                _check_state(before, state)
         else:
+            leaves = layout.leaves_of("train_step", "the parameters", params)
             value, state, grads, aux = _by_tape(loss, has_aux, ts, leaves, mode, batch, options)
-            kind = None if plan is None else _Kind(state)
             if is_known:  # only the plan runs into an error: a layer that it does not suit
                 plan = None
+            kind = None if plan is None else _Kind(state)
+            shapes = None if plan is None or options else shapes_of(batch)
         vector, new_opt = apply_flat(opt, grads, opt_state, vector, owned)
         if buffer is not None and planner is not None:
             planner.put_back(buffer, new_opt.slots)
-        leaves = layout.views(vector)
-        params = layout.structure.unflatten(leaves)
-        last = (params, layout, leaves, vector, state, kind, given, root)
+        params = layout.unpack(vector)
+        last = (params, layout, vector, state, kind, shapes, root)
         new: Any = object.__new__(TrainState)
         new.__dict__.update(params=params, state=state, opt=new_opt, key=key, step=ts.step + 1)
         return new, ((value, aux) if has_aux else value)
@@ -145,9 +146,9 @@ def _by_tape(
     return found.loss, state, layout.pack(grads), aux
 
 
-# What the last step made: parameters, their layout and leaves, the vector they are views of, the state and its kind; and what
-# it was given: shapes and dtypes of its batch, and training with its key. The next step need not check them again.
-_Last: TypeAlias = tuple[Any, Layout[Any] | None, list[Value], Value, Any, "_Kind | None", Shapes | None, Train | None]
+# What the last step made: parameters, their layout, the vector they are views of, the state and its kind; and what it was
+# given: shapes and dtypes of its batch, and training with its key. The next step need not check them again.
+_Last: TypeAlias = tuple[Any, Layout[Any] | None, Value, Any, "_Kind | None", Shapes | None, Train | None]
 
 
 class _Kind:
@@ -218,25 +219,29 @@ class Supervised:
         prediction, state = self.model.forward(params, state, x, mode)
         return self.criterion(prediction, target), state
 
-    def grad_into(self, into: Any, params: Any, state: Any, mode: Mode, x: Any, target: Any, /) -> tuple[Scalar, Any]:
-        """(loss, new state); the gradient is written into `into`, a tree like params: see `layers.pullback`."""
-        of_model, of_criterion = self._vjps
-        prediction, state, through_model = of_model(params, state, x, mode, False)
-        loss: Value
-        loss, through_criterion = of_criterion(prediction, target)
-        if loss.ndim:
-            raise ValueError("the loss is not a scalar")
-        if loss.__class__ is np.ndarray:
-            loss = loss[()]
-        through_model(through_criterion(loss.dtype.type(1)), into)
-        return loss, state
+    def bind(self, into: Any, /) -> Callable[..., tuple[Scalar, Any]]:
+        """(params, state, mode, x, target) to (loss, new state); the gradient is written into `into`, a tree like params."""
+        of_model, of_criterion = bind(self.model, into, False), vjp_of_function(self.criterion)
 
-    @cached_property
-    def _vjps(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
-        return vjp_of_layer(self.model), vjp_of_function(self.criterion)
+        def run(params: Any, state: Any, mode: Mode, x: Any, target: Any) -> tuple[Scalar, Any]:
+            prediction, state, through_model = of_model(params, state, x, mode)
+            loss: Value
+            loss, through_criterion = of_criterion(prediction, target)
+            if loss.ndim:
+                raise ValueError("the loss is not a scalar")
+            if loss.__class__ is np.ndarray:
+                loss = loss[()]
+            through_model(through_criterion(_one(loss.dtype)))
+            return loss, state
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_vjps"}
+        return run
+
+
+@cache
+def _one(dtype: np.dtype[Any]) -> Scalar:
+    """The cotangent of a loss."""
+    one: Scalar = dtype.type(1)
+    return one
 
 
 def repeat(
