@@ -1179,7 +1179,7 @@ def test_a_criterion_that_cannot_be_hashed_is_planned() -> None:
     mode = fnn.Train(fnn.key(1))
     plan = planning.Plan(loss.bind)
     batch = np.ones((4, 3), "f4"), np.ones((4, 1), "f4")
-    assert plan.run(ts.opt.layout, ts.params, ts.state, mode, batch) is not None
+    assert plan.run(ts.opt.layout, fnn.tree.leaves(ts.params), ts.state, mode, batch) is not None
 
 
 @dataclass(frozen=True, repr=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar, Generic, Literal, TypeVar, overload
 
@@ -16,7 +16,7 @@ from fnn.functional.noise import check_drop_rate, drop_factor, dropout
 from fnn.functional.norms import BatchNormState, NormParams, batch_norm, batch_norm_kernel, moved, normalised
 from fnn.initializers import Initializer, he_normal, zeros
 from fnn.layers.layer import ComposableAnyRank, ComposableRows
-from fnn.layers.pullback import Bound, BoundPull, Pull, by_tape
+from fnn.layers.pullback import Bound, BoundPull, Pull, by_tape, part_of
 from fnn.layers.spec import Spec
 from fnn.mode import Mode, Train
 from fnn.random import Key
@@ -88,17 +88,19 @@ class Dense(Spec, ComposableRows, Generic[DP]):
         """dense(params, x)."""
         return dense(params, x), None
 
-    def bind(self, into: DP, wanted: bool, /) -> Bound:
+    def bind(self, into: DP, wanted: bool, first: int, /) -> Bound:
         """The kernel of `dense`."""
-        weight, bias = into.weight, getattr(into, "bias", None)
-        places, wants = (weight, bias), (wanted, True, bias is not None)
+        places = into.weight, getattr(into, "bias", None)
+        has_bias = places[1] is not None
+        wants = (wanted, True, has_bias)
+        params_of = part_of(into, first)
 
-        def run(params: Any, state: None, x: Value, mode: Mode) -> tuple[Value, None, BoundPull]:
-            w = params.weight
+        def run(leaves: Sequence[Value], state: None, x: Value, mode: Mode) -> tuple[Value, None, BoundPull]:
+            w = leaves[first]
             if x.dtype is not w.dtype or x.ndim not in (2, 3):  # with its checks
-                y, _, pull = by_tape(lambda p, x: self.forward(p, state, x, mode), params, state, x, wanted)
+                y, _, pull = by_tape(lambda p, x: self.forward(p, state, x, mode), params_of(leaves), state, x, wanted)
                 return y, None, lambda g: pull(g, into)
-            y = affine(x, w, None if bias is None else params.bias)
+            y = affine(x, w, leaves[first + 1] if has_bias else None)
             return y, None, lambda g: affine_pull(g, x, w, wants, places)[0]
 
         return run

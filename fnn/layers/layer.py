@@ -277,9 +277,9 @@ class Chain(Generic[In, Out, P, S]):
         new_state: Any = tuple(new) if changed else state
         return y, new_state
 
-    def bind(self, into: P, wanted: bool, /) -> Bound:
+    def bind(self, into: P, wanted: bool, first: int, /) -> Bound:
         """Through all parts and back."""
-        return bind_chain(self._schedule, into, wanted)
+        return bind_chain(self._schedule, into, wanted, first)
 
     def evaluator(self, params: P, state: S, /) -> Callable[[Value], Value]:
         """Through all parts."""

@@ -5,14 +5,16 @@ for bit, of arguments that were checked before: `pull(g, into)` takes the cotang
 into `into`, a tree like params with writable arrays, and returns that of x, or None where it is not `wanted`. A subclass with a
 `forward` of its own needs a `vjp` of its own: it does not inherit one. What has none runs on a tape of its own.
 
-A step runs many times with the same `into` and `wanted`, so `bind(layer, into, wanted)` gives a function of the rest, (params,
-state, x, mode) to (y, state, pull), where pull(g) writes into that `into`. A layer made of layers, or one whose kernels are so
-short that looking things up counts, has a method `bind(into, wanted)` in place of `vjp`.
+A step runs many times with the same `into` and `wanted`, so `bind(layer, into, wanted, first)` gives a function of the rest,
+(leaves, state, x, mode) to (y, state, pull), where pull(g) writes into that `into`; the leaves are those of the whole model's
+parameters, of which the layer's begin at `first`. A layer made of layers, or one whose kernels are so short that looking things
+up counts, has a method `bind(into, wanted, first)` in place of `vjp`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -30,22 +32,30 @@ from fnn.tree.structure import take_apart
 
 Pull: TypeAlias = Callable[[Value, Any], Value]
 BoundPull: TypeAlias = Callable[[Value], Value]
-Bound: TypeAlias = Callable[[Any, Any, Value, Mode], tuple[Value, Any, BoundPull]]
+Bound: TypeAlias = Callable[[Sequence[Value], Any, Value, Mode], tuple[Value, Any, BoundPull]]
 
 
-def bind(layer: Any, into: Any, wanted: bool) -> Bound:
-    """(params, state, x, mode) to (y, new state, pull) of this layer, where pull(g) writes into `into`."""
+def bind(layer: Any, into: Any, wanted: bool, first: int = 0) -> Bound:
+    """(leaves, state, x, mode) to (y, new state, pull) of this layer, where pull(g) writes into `into`."""
     rule = beside(layer.__class__, "forward", "bind")
     if rule is not None:
-        bound: Bound = rule(layer, into, wanted)
+        bound: Bound = rule(layer, into, wanted, first)
         return bound
     vjp = beside(layer.__class__, "forward", "vjp") or _vjp_by_tape
+    params_of = part_of(into, first)
 
-    def run(params: Any, state: Any, x: Value, mode: Mode) -> tuple[Value, Any, BoundPull]:
-        y, after, pull = vjp(layer, params, state, x, mode, wanted)
+    def run(leaves: Sequence[Value], state: Any, x: Value, mode: Mode) -> tuple[Value, Any, BoundPull]:
+        y, after, pull = vjp(layer, params_of(leaves), state, x, mode, wanted)
         return y, after, lambda g: pull(g, into)
 
     return run
+
+
+def part_of(into: Any, first: int) -> Callable[[Sequence[Value]], Any]:
+    """From the leaves of a model to the parameters of a layer, a tree like `into`, which begin at `first`."""
+    structure = take_apart(into)[1]
+    stop = first + structure.n_leaves
+    return lambda leaves: structure.unflatten(leaves[first:stop])
 
 
 def _vjp_by_tape(layer: Any, params: Any, state: Any, x: Value, mode: Mode, wanted: bool) -> tuple[Value, Any, Pull]:
@@ -77,17 +87,18 @@ def schedule_of(layers: Sequence[Any]) -> list[Part]:
     return [Part(i, layers[i], applied[i], asks[i]) for i in order]
 
 
-def bind_chain(schedule: Sequence[Part], into: Any, wanted: bool) -> Bound:
+def bind_chain(schedule: Sequence[Part], into: Any, wanted: bool, first: int) -> Bound:
     """That of layers one after the other."""
+    firsts = list(accumulate([len(leaves(part)) for part in into], initial=first))
     parts: list[tuple[int, Any, Any, bool]] = []
     for i, layer, f, uses_mode in schedule:
         if f is None:
-            parts.append((i, bind(layer, into[i], wanted), None, uses_mode))
+            parts.append((i, bind(layer, into[i], wanted, firsts[i]), None, uses_mode))
             wanted = wanted or into[i] is not None
         else:
             parts.append((i, None, vjp_of_function(f) if wanted else _without_pull(f), uses_mode))
 
-    def run(params: Any, state: Any, x: Value, mode: Mode) -> tuple[Value, Any, BoundPull]:
+    def run(leaves: Sequence[Value], state: Any, x: Value, mode: Mode) -> tuple[Value, Any, BoundPull]:
         pulls = []
         new = None
         y = x
@@ -96,7 +107,7 @@ def bind_chain(schedule: Sequence[Part], into: Any, wanted: bool) -> Bound:
                 y, pull = function(y)
             else:
                 before = state[i]
-                y, after, pull = bound(params[i], before, y, mode.fold(i) if uses_mode else mode)
+                y, after, pull = bound(leaves, before, y, mode.fold(i) if uses_mode else mode)
                 if after is not before:
                     new = new or list(state)
                     new[i] = after

@@ -28,8 +28,8 @@ def reuse_large_blocks() -> None:
 
 
 class Plan:
-    """Gradients of a loss that has a way of its own: `bind(into)` gives a function (params, state, mode, *batch) to (loss, new
-    state), which writes the gradient into `into`, a tree like params.
+    """Gradients of a loss that has a way of its own: `bind(into)` gives a function (leaves, state, mode, *batch) to (loss, new
+    state) of the leaves of the parameters, which writes the gradient into `into`, a tree like the parameters.
 
     That checks only what values can change, such as the range of labels: a step runs it for parameters and state that the step
     before made, and a batch with the shapes and dtypes of that before, so that the rest was checked then. Its kernels are
@@ -43,7 +43,9 @@ class Plan:
         # append to it, which are atomic; one that finds it empty makes a vector for itself.
         self._spare: list[tuple[Layout[Any], Array1, Run]] = []
 
-    def run(self, layout: Layout[Any], params: Any, state: Any, mode: Mode, batch: Sequence[Value]) -> Planned | None:
+    def run(
+        self, layout: Layout[Any], leaves: Sequence[Value], state: Any, mode: Mode, batch: Sequence[Value]
+    ) -> Planned | None:
         """The gradient, or None."""
         try:
             buffer = self._spare.pop()
@@ -53,7 +55,7 @@ class Plan:
             if buffer is None or buffer[0] is not layout:
                 vector = np.zeros(layout.size, layout.dtype)  # as it stays for leaves that no layer reads, and so none writes
                 buffer = layout, vector, self._bind(layout.unpack(vector))
-            loss, state = buffer[2](params, state, mode, *batch)
+            loss, state = buffer[2](leaves, state, mode, *batch)
         except Exception:
             return None  # the ordinary way runs into the same, and says where
         return loss, state, buffer[1], buffer

@@ -15,9 +15,9 @@ from fnn.autodiff.transforms import detach, differentiate
 from fnn.layers.layer import Layer, check_layer, is_layer
 from fnn.layers.pullback import bind, vjp_of_function
 from fnn.mode import Mode, Train
-from fnn.optim.optimizer import Optimizer, apply_flat, check_is_optimizer, owns_updates
+from fnn.optim.optimizer import Optimizer, check_is_optimizer, updater
 from fnn.training.plan import Shapes, has_shapes, plan_of, reuse_large_blocks, shapes_of
-from fnn.training.train_state import P, S, TrainState
+from fnn.training.train_state import P, S, TrainState, stepped
 from fnn.tree import Layout, freeze, show
 from fnn.tree import leaves as leaves_of
 from fnn.tree.structure import take_apart
@@ -75,9 +75,9 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
     check_is_optimizer("train_step", opt)
     reuse_large_blocks()
     plan = None if has_aux else plan_of(loss)
-    owned = owns_updates(opt)
+    apply = updater(opt)
     # Only a cache; one name bound to one tuple, so that threads cannot see half of it.
-    last: _Last = (object(), None, None, None, None, None, None)
+    last: _Last = (None, [], None, None, None, None)
 
     def step(ts: TrainState[Any, Any], /, *batch: Any, **options: Any) -> Any:
         nonlocal last, plan
@@ -88,38 +88,38 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
             )
         opt_state, key, before = ts.opt, ts.key, ts.state
         layout = opt_state.layout
-        params, its_layout, vector, state, kind, shapes, root = last
-        goes_on = params is ts.params and layout is its_layout and layout.structure.immutable
+        made, leaves, vector, kind, shapes, root = last
+        goes_on = made is not None and layout.structure.immutable and (ts is made or _has_params_of(ts, made))
         if not goes_on:
-            params = ts.params
-            vector = layout.pack(layout.leaves_of("train_step", "the parameters", params))
+            leaves = layout.leaves_of("train_step", "the parameters", ts.params)
+            vector = layout.pack(leaves)
         if root is None or root.key is not key:
             root = Train(key)
         mode = root.fold(ts.step)
         aux = planned = buffer = None
         planner = plan
-        is_known = goes_on and state is before and not options and has_shapes(batch, shapes) and not debug.is_active()
+        is_known = (
+            goes_on and made.state is before and not options and has_shapes(batch, shapes) and not debug.is_active()
+        )
         if is_known and planner is not None:
-            planned = planner.run(layout, params, state, mode, batch)
+            planned = planner.run(layout, leaves, before, mode, batch)
         if planned is not None:
             value, state, grads, buffer = planned
             if state is not before and (kind is None or not kind.has(state)):
                 state = freeze(state)
                 _check_state(before, state)
         else:
-            leaves = layout.leaves_of("train_step", "the parameters", params)
             value, state, grads, aux = _by_tape(loss, has_aux, ts, leaves, mode, batch, options)
             if is_known:  # only the plan runs into an error: a layer that it does not suit
                 plan = None
             kind = None if plan is None else _Kind(state)
             shapes = None if plan is None or options else shapes_of(batch)
-        vector, new_opt = apply_flat(opt, grads, opt_state, vector, owned)
+        vector, new_opt = apply(grads, opt_state, vector)
         if buffer is not None and planner is not None:
             planner.put_back(buffer, new_opt.slots)
-        params = layout.unpack(vector)
-        last = (params, layout, vector, state, kind, shapes, root)
-        new: Any = object.__new__(TrainState)
-        new.__dict__.update(params=params, state=state, opt=new_opt, key=key, step=ts.step + 1)
+        leaves = layout.views(vector)
+        new = stepped(leaves, state, new_opt, key, ts.step + 1)
+        last = (new, leaves, vector, kind, shapes, root)
         return new, ((value, aux) if has_aux else value)
 
     return step
@@ -146,9 +146,14 @@ def _by_tape(
     return found.loss, state, layout.pack(grads), aux
 
 
-# What the last step made: parameters, their layout, the vector they are views of, the state and its kind; and what it was
-# given: shapes and dtypes of its batch, and training with its key. The next step need not check them again.
-_Last: TypeAlias = tuple[Any, Layout[Any] | None, Value, Any, "_Kind | None", Shapes | None, Train | None]
+# What the last step made: the new TrainState, the leaves of its parameters, the vector they are views of, the kind of its
+# state; and what it was given: shapes and dtypes of its batch, and training with its key. The next step need not check them again.
+_Last: TypeAlias = tuple[TrainState[Any, Any] | None, list[Value], Value, "_Kind | None", Shapes | None, Train | None]
+
+
+def _has_params_of(ts: TrainState[Any, Any], made: TrainState[Any, Any]) -> bool:
+    """Whether the parameters are those that a step made, where something else was replaced."""
+    return ts.params is made.params and ts.opt.layout is made.opt.layout
 
 
 class _Kind:
@@ -220,11 +225,12 @@ class Supervised:
         return self.criterion(prediction, target), state
 
     def bind(self, into: Any, /) -> Callable[..., tuple[Scalar, Any]]:
-        """(params, state, mode, x, target) to (loss, new state); the gradient is written into `into`, a tree like params."""
+        """(leaves of params, state, mode, x, target) to (loss, new state); the gradient is written into `into`, a tree like params.
+        """
         of_model, of_criterion = bind(self.model, into, False), vjp_of_function(self.criterion)
 
-        def run(params: Any, state: Any, mode: Mode, x: Any, target: Any) -> tuple[Scalar, Any]:
-            prediction, state, through_model = of_model(params, state, x, mode)
+        def run(leaves: Sequence[Value], state: Any, mode: Mode, x: Any, target: Any) -> tuple[Scalar, Any]:
+            prediction, state, through_model = of_model(leaves, state, x, mode)
             loss: Value
             loss, through_criterion = of_criterion(prediction, target)
             if loss.ndim:

@@ -47,7 +47,7 @@ def into_like(params: Any) -> tuple[Any, Any]:
 
 
 def vjp(layer: Any, params: Any, state: Any, x: Any, mode: Any, wanted: bool, into: Any = None) -> Any:
-    return pullback.bind(layer, into_like(params)[0] if into is None else into, wanted)(params, state, x, mode)
+    return pullback.bind(layer, into_like(params)[0] if into is None else into, wanted)(fnn.tree.leaves(params), state, x, mode)
 
 
 def check_vjp(layer: Any, params: Any, state: Any, x: Any, mode: Any, wanted: bool, rng: np.random.Generator) -> None:
