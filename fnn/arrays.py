@@ -78,9 +78,10 @@ _FEW = 1024
 
 def sum_of_all(x: Value) -> Value:
     """The sum of all entries, a NumPy scalar of x's dtype."""
-    if 0 < x.size <= _FEW and x.flags.c_contiguous:
-        return ones(x.size, x.dtype).dot(x.reshape(-1))
-    return total(x, None)
+    n = x.size
+    if not 0 < n <= _FEW:
+        return total(x, None)
+    return ones(n, x.dtype).dot(x if x.ndim == 1 else x.reshape(-1))
 
 
 def row_maxima(x: Value) -> Value:

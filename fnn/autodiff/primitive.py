@@ -7,6 +7,7 @@ arguments it is the plain function and nothing else.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -54,15 +55,15 @@ F = TypeVar("F", bound=Callable[..., Any])
 # without checks, tape or tracers, where pull(g) is the cotangent of x; and its `plain` form, x to y. A planned step runs them on
 # arguments like those that were checked before. (As attributes functools.wraps would pass them on to functions that compute
 # something else.)
-_VJPS: dict[object, Callable[..., Any]] = {}
+_VJPS: dict[object, tuple[Callable[..., Any], frozenset[str]]] = {}
 _PLAIN: dict[object, Callable[..., Any]] = {}
 
 
-def checked_form_of(op: Callable[..., Any]) -> Callable[[F], F]:
-    """Decorates a function that checks its arguments and then runs `op`, an operation, or what is its vjp."""
+def checked_form_of(op: Callable[..., Any], *options: str) -> Callable[[F], F]:
+    """Decorates a function that checks its arguments and then runs `op`, an operation, or what is its vjp, with these options."""
 
     def decorate(f: F) -> F:
-        _VJPS[f] = getattr(op, "vjp", op)
+        _VJPS[f] = getattr(op, "vjp", op), frozenset(options)
         _PLAIN[f] = getattr(op, "plain", f)
         return f
 
@@ -70,11 +71,17 @@ def checked_form_of(op: Callable[..., Any]) -> Callable[[F], F]:
 
 
 def unchecked_vjp(f: object) -> Callable[..., Any] | None:
-    """That of a public function, None where there is none."""
+    """That of a public function, or of `functools.partial` of it with options; None where there is none."""
+    given: dict[str, Any] = {}
+    if f.__class__ is partial and isinstance(f, partial) and not f.args:
+        f, given = f.func, f.keywords
     try:
-        return _VJPS.get(f)
+        found = _VJPS.get(f)
     except TypeError:  # it cannot be hashed
         return None
+    if found is None or not found[1].issuperset(given):
+        return None
+    return partial(found[0], **given) if given else found[0]
 
 
 def unchecked(f: Callable[..., Any]) -> Callable[..., Any]:

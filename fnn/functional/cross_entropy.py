@@ -46,8 +46,9 @@ def _labels(x: Value, labels: Value, *, smoothing: float) -> tuple[Value, _Pull]
     z = x if x.ndim == 2 else x.reshape(-1, k)
     z = np.subtract(z, row_maxima(z)[:, np.newaxis], order="C")
     n = len(z)
-    # each row's label in the flat array
-    at = multiples(k, n) + labels.reshape(-1).astype(np.intp, copy=False)
+    at = multiples(k, n) + (labels if labels.ndim == 1 else labels.reshape(-1))  # each row's label in the flat array
+    if at.dtype != np.intp:  # of uint64 it is a float
+        at = multiples(k, n) + labels.reshape(-1).astype(np.intp)
     e = np.exp(z)
     sums = e.dot(ones(k, e.dtype))
     flat = z.reshape(-1)
@@ -151,20 +152,21 @@ def _probability_rows(x: Value, q: Value) -> tuple[Value, _Pull]:
     return -total(q * log_p, -1), pull
 
 
-def _cross_entropy_vjp(x: Value, q: Value) -> tuple[Value, Callable[[Value], Value]]:
+def _cross_entropy_vjp(x: Value, q: Value, *, label_smoothing: float = 0.0) -> tuple[Value, Callable[[Value], Value]]:
     """(loss, pull) of arguments like those that were checked before; labels are checked each time."""
-    if q.shape != (x.shape if q.dtype.kind == "f" else x.shape[:-1]):
+    is_probabilities = q.dtype.kind == "f"
+    if q.shape != (x.shape if is_probabilities else x.shape[:-1]):
         raise ValueError(f"logits have shape {x.shape} but the target has {q.shape}")
-    if q.dtype.kind == "f":
+    if is_probabilities:
         op: Any = _probabilities
     else:
         check_label_range("cross_entropy", x, q)
         op = _labels
-    y, pull = op.kernel(x, q, smoothing=0.0)
+    y, pull = op.kernel(x, q, smoothing=float(label_smoothing))
     return y, lambda g: pull(g, (True, False))[0]
 
 
-@checked_form_of(_cross_entropy_vjp)
+@checked_form_of(_cross_entropy_vjp, "label_smoothing")
 def cross_entropy(
     logits: Array,
     target: Array | Ints,

@@ -36,9 +36,10 @@ def check_label_range(name: str, x: Value, labels: Value) -> None:
     """ValueError unless labels lie in [0, classes)."""
     # read as unsigned, a negative label is larger than all that are not: one pass finds both
     unsigned, most = _unsigned(labels.dtype)
-    if labels.size and largest(labels.view(unsigned), None) >= min(x.shape[-1], most):
-        wrong = labels[(labels < 0) | (labels >= x.shape[-1])].flat[0]
-        raise ValueError(f"{name}: label {wrong} is out of range, expected class numbers from 0 to {x.shape[-1] - 1}")
+    classes = x.shape[-1]
+    if labels.size and largest(labels.view(unsigned), None) >= (classes if classes < most else most):
+        wrong = labels[(labels < 0) | (labels >= classes)].flat[0]
+        raise ValueError(f"{name}: label {wrong} is out of range, expected class numbers from 0 to {classes - 1}")
 
 
 @cache

@@ -148,7 +148,7 @@ class BatchNorm(Spec, ComposableAnyRank):
         y, batch, pull = batch_norm_kernel(x, params.scale, params.shift, eps=float(self.eps))
 
         def back(g: Value, into: NormParams) -> Value:
-            dx, into.scale[...], into.shift[...] = pull(g, (wanted, True, True))
+            dx, into.scale[:], into.shift[:] = pull(g, (wanted, True, True))
             return dx
 
         return y, moved(state, batch, self.momentum), back

@@ -18,9 +18,8 @@ from fnn.mode import Mode, Train
 from fnn.optim.optimizer import Optimizer, check_is_optimizer, updater
 from fnn.training.plan import Shapes, has_shapes, plan_of, reuse_large_blocks, shapes_of
 from fnn.training.train_state import P, S, TrainState, stepped
-from fnn.tree import Layout, freeze, show
+from fnn.tree import Record, freeze, show
 from fnn.tree import leaves as leaves_of
-from fnn.tree.structure import take_apart
 
 Aux = TypeVar("Aux")
 Batch = ParamSpec("Batch")
@@ -77,7 +76,7 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
     plan = None if has_aux else plan_of(loss)
     apply = updater(opt)
     # Only a cache; one name bound to one tuple, so that threads cannot see half of it.
-    last: _Last = (None, [], None, None, None, None)
+    last: _Last = (None, [], None, None, None)
 
     def step(ts: TrainState[Any, Any], /, *batch: Any, **options: Any) -> Any:
         nonlocal last, plan
@@ -88,7 +87,7 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
             )
         opt_state, key, before = ts.opt, ts.key, ts.state
         layout = opt_state.layout
-        made, leaves, vector, kind, shapes, root = last
+        made, leaves, vector, shapes, root = last
         goes_on = made is not None and layout.structure.immutable and (ts is made or _has_params_of(ts, made))
         if not goes_on:
             leaves = layout.leaves_of("train_step", "the parameters", ts.params)
@@ -105,21 +104,20 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
             planned = planner.run(layout, leaves, before, mode, batch)
         if planned is not None:
             value, state, grads, buffer = planned
-            if state is not before and (kind is None or not kind.has(state)):
+            if not _same_kind(before, state):
                 state = freeze(state)
                 _check_state(before, state)
         else:
             value, state, grads, aux = _by_tape(loss, has_aux, ts, leaves, mode, batch, options)
             if is_known:  # only the plan runs into an error: a layer that it does not suit
                 plan = None
-            kind = None if plan is None else _Kind(state)
             shapes = None if plan is None or options else shapes_of(batch)
         vector, new_opt = apply(grads, opt_state, vector)
         if buffer is not None and planner is not None:
             planner.put_back(buffer, new_opt.slots)
         leaves = layout.views(vector)
         new = stepped(leaves, state, new_opt, key, ts.step + 1)
-        last = (new, leaves, vector, kind, shapes, root)
+        last = (new, leaves, vector, shapes, root)
         return new, ((value, aux) if has_aux else value)
 
     return step
@@ -146,9 +144,9 @@ def _by_tape(
     return found.loss, state, layout.pack(grads), aux
 
 
-# What the last step made: the new TrainState, the leaves of its parameters, the vector they are views of, the kind of its
-# state; and what it was given: shapes and dtypes of its batch, and training with its key. The next step need not check them again.
-_Last: TypeAlias = tuple[TrainState[Any, Any] | None, list[Value], Value, "_Kind | None", Shapes | None, Train | None]
+# What the last step made: the new TrainState, the leaves of its parameters, and the vector they are views of; and what it was
+# given: shapes and dtypes of its batch, and training with its key. The next step need not check them again.
+_Last: TypeAlias = tuple[TrainState[Any, Any] | None, list[Value], Value, Shapes | None, Train | None]
 
 
 def _has_params_of(ts: TrainState[Any, Any], made: TrainState[Any, Any]) -> bool:
@@ -156,21 +154,25 @@ def _has_params_of(ts: TrainState[Any, Any], made: TrainState[Any, Any]) -> bool
     return ts.params is made.params and ts.opt.layout is made.opt.layout
 
 
-class _Kind:
-    """Structure and dtypes of a state."""
-
-    def __init__(self, state: Any) -> None:
-        leaves, self.structure = take_apart(state)
-        self.dtypes = [leaf.dtype for leaf in leaves]
-
-    def has(self, state: Any) -> bool:
-        """Whether a state is of this kind, and read-only; where it says no, a closer look may say that all is well."""
-        leaves = self.structure.leaves_of(state)
-        return (
-            leaves is not None
-            and [leaf.dtype for leaf in leaves] == self.dtypes
-            and all([leaf.__class__ is np.ndarray and is_frozen(leaf) for leaf in leaves])
-        )
+def _same_kind(before: Any, after: Any) -> bool:
+    """Whether a state is of the kind of another, and read-only; where it says no, a closer look may say that all is well."""
+    if after is before:
+        return True
+    cls = after.__class__
+    if cls is not before.__class__:
+        return False
+    if cls is np.ndarray:
+        return after.dtype is before.dtype and is_frozen(after)
+    if cls is tuple and len(after) == len(before):
+        pairs = zip(before, after, strict=True)
+    elif isinstance(after, Record):
+        pairs = zip(vars(before).values(), [vars(after)[name] for name in vars(before)], strict=True)
+    else:
+        return False
+    for a, b in pairs:  # noqa: SIM110 (a loop is twice as fast as all())
+        if a is not b and not _same_kind(a, b):
+            return False
+    return True
 
 
 def _state_and_aux(made: Any) -> tuple[Any, Any]:
