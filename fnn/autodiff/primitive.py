@@ -60,7 +60,7 @@ _PLAIN: dict[object, Callable[..., Any]] = {}
 
 
 def checked_form_of(op: Callable[..., Any], *options: str) -> Callable[[F], F]:
-    """Decorates a function that checks its arguments and then runs `op`, an operation, or what is its vjp, with these options."""
+    """Decorates a function that checks its arguments and then runs `op`, an operation, or its vjp, which has these options."""
 
     def decorate(f: F) -> F:
         _VJPS[f] = getattr(op, "vjp", op), frozenset(options)
@@ -72,11 +72,11 @@ def checked_form_of(op: Callable[..., Any], *options: str) -> Callable[[F], F]:
 
 def unchecked_vjp(f: object) -> Callable[..., Any] | None:
     """That of a public function, or of `functools.partial` of it with options; None where there is none."""
-    given: dict[str, Any] = {}
-    if f.__class__ is partial and isinstance(f, partial) and not f.args:
-        f, given = f.func, f.keywords
+    function, given = f, dict[str, Any]()
+    if isinstance(f, partial) and not f.args:
+        function, given = f.func, f.keywords
     try:
-        found = _VJPS.get(f)
+        found = _VJPS.get(function)
     except TypeError:  # it cannot be hashed
         return None
     if found is None or not found[1].issuperset(given):

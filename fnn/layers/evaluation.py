@@ -1,8 +1,8 @@
 """Evaluation again and again with the same parameters: what follows from them, and what was checked of them, once.
 
-A layer may have a method `evaluator(params, state) -> f` beside `forward`: f(x) is what `forward(params, state, x, EVAL)[0]` is,
-bit for bit, of an x like one that was checked with these parameters and this state before. So f checks only what values can
-change, such as the range of tokens, and what follows from parameters and state alone is there already. A subclass with a
+A layer may have a method `evaluator(params, state) -> f` beside `forward`: f(x) is what `forward(params, state, x, EVAL)[0]`
+is, bit for bit, of an x like one that was checked with these parameters and this state before. So f checks only what values
+can change, such as the range of tokens, and what follows from parameters and state alone is there already. A subclass with a
 `forward` of its own does not inherit it. Where a layer has none, f is its `forward`.
 """
 
@@ -32,9 +32,7 @@ def evaluator_of(layer: Any, params: Any, state: Any) -> Callable[[Value], Value
 
 def evaluator_of_chain(schedule: Sequence[Part], params: Any, state: Any) -> Callable[[Value], Value]:
     """That of layers one after the other."""
-    parts = [
-        evaluator_of(layer, params[i], state[i]) if f is None else unchecked(f) for i, layer, f, _ in schedule
-    ]
+    parts = [evaluator_of(layer, params[i], state[i]) if f is None else unchecked(f) for i, layer, f, _ in schedule]
 
     def evaluate(x: Value) -> Value:
         for part in parts:
