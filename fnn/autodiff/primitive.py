@@ -52,8 +52,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 # Of public functions that check their arguments and then run an operation, that operation's `vjp`: vjp(x, ...) -> (y, pull),
-# without checks, tape or tracers, where pull(g) is the cotangent of x; and its `plain` form, x to y. A planned step runs them on
-# arguments like those that were checked before. (As attributes functools.wraps would pass them on to functions that compute
+# without checks, tape or tracers, where pull(g) is the cotangent of x; and its `plain` form, x to y. A planned step runs them
+# on arguments like those that were checked before. (As attributes functools.wraps would pass them on to functions that compute
 # something else.)
 _VJPS: dict[object, tuple[Callable[..., Any], frozenset[str]]] = {}
 _PLAIN: dict[object, Callable[..., Any]] = {}

@@ -82,7 +82,8 @@ def _cut(batch: Sequence[Any], n: int) -> tuple[list[tuple[Any, ...]], list[floa
     n = max(1, min(n, rows))
     bounds = [rows * i // n for i in range(n + 1)]
     cuts = [slice(a, b) for a, b in pairwise(bounds)]
-    parts = [tuple([tree_map(itemgetter(cut), given) for given in batch]) for cut in cuts]
+    # a view of a plain array; mapped trees are copies
+    parts = [tuple([a[cut] if isinstance(a, np.ndarray) else tree_map(itemgetter(cut), a) for a in batch]) for cut in cuts]
     return parts, [(b - a) / max(rows, 1) for a, b in pairwise(bounds)]
 
 

@@ -131,7 +131,7 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
         else:
             by_tape = partial(_by_tape, loss, has_aux, ts, leaves, options)
             value, state, grads, aux = (
-                by_tape(mode, batch) if parts is None else parts.mean(by_tape, before, mode, batch)  # type: ignore[misc]  # no None
+                by_tape(mode, batch) if parts is None else parts.mean(by_tape, before, mode, batch)  # type: ignore[misc]  # never None
             )
             if is_known:  # only the plan runs into an error: a layer that it does not suit
                 plan = None
@@ -252,7 +252,7 @@ class Supervised:
         return self.criterion(prediction, target), state
 
     def bind(self, into: Any, /) -> Callable[..., tuple[Scalar, Any]]:
-        """(leaves of params, state, mode, x, target) to (loss, new state); the gradient goes into `into`, a tree like params."""
+        """(leaves, state, mode, x, target) to (loss, new state); the gradient goes into `into`, a tree like params."""
         of_model, of_criterion = bind(self.model, into, False), vjp_of_function(self.criterion)
 
         def run(leaves: Sequence[Value], state: Any, mode: Mode, x: Any, target: Any) -> tuple[Scalar, Any]:
