@@ -13,7 +13,6 @@ from fnn.functional.recurrence import (
     RecurrentParams,
     at_once,
     backwards,
-    blocks,
     by_gate,
     check_recurrence,
     endings,
@@ -26,6 +25,7 @@ from fnn.functional.recurrence import (
     pull_inputs,
     pull_rows,
     results,
+    room_for,
     rows_of,
     stacked,
     transposed,
@@ -94,7 +94,7 @@ def gru_forward(
     kept = []
     add, multiply, subtract, tanh = np.add, np.multiply, np.subtract, np.tanh
     for part in pieces(batch, rows.shape[2], n):
-        steps = np.empty((time if keep else 1, 5, part.stop - part.start, n), dtype)
+        steps = room_for(5, time, part, n, dtype) if keep else np.empty((1, 5, part.stop - part.start, n), dtype)
         kept.append((part, steps))
         walk = in_turns([(s[:2], *s) for s in steps], time)
         for (gates, r, z, p, y, v), h, h_new, ended, a in zip(
@@ -119,22 +119,20 @@ def gru_forward(
     return results(after, padding, reverse), rows, kept
 
 
-def _factors(steps: Value, padding: Value) -> Value:
-    """For some steps, what dk^n, dr, dz and da^n are behind dh: [4, time, examples, n]."""
-    r, z, _, _, v = steps = steps.swapaxes(0, 1)
-    gates, p_y = steps[:2], steps[2:4]
-    d: Value = np.empty((4, *v.shape), v.dtype)
-    dk_new, dr, _, da_new = d
-    rest = np.subtract(1, gates)
+def _factors(steps: Value, d: Value, padding: Value) -> None:
+    """For all steps, what dk^n, dr, dz and da^n are behind dh, to d, [4, time, examples, n]."""
+    steps = steps.swapaxes(0, 1)
+    gates, p_y, r, v = steps[:2], steps[2:4], steps[0], steps[4]
+    d_gates, (dk_new, dr, dz, da_new) = d[1:3], d
+    np.subtract(1, gates, d_gates)
     np.multiply(v, v, da_new)
     np.subtract(1, da_new, da_new)
-    np.multiply(da_new, rest[1], da_new)
+    np.multiply(da_new, dz, da_new)
     np.multiply(da_new, r, dk_new)
-    np.multiply(p_y, rest, d[1:3])
+    np.multiply(d_gates, p_y, d_gates)
     np.multiply(dr, da_new, dr)
     if padding is not None:
         np.copyto(d, 0, where=padding)
-    return d
 
 
 @fused(6, _gru_reference)
@@ -149,38 +147,37 @@ def _gru(
     #   da^n = dh (1 - z) (1 - v^2),  dk^n = da^n r,  da^r = dk^r = da^n (r k^n) (1 - r)
     #   da^z = dk^z = dh z (h_{t-1} - v) (1 - z)
     #   dh <- dh z + dk_t u^T
-    # All four are dh times what needs no recurrence, made for as many steps at a time as stay in cache. They stand in the order
-    # dk^n, r, z, da^n: the first three are dk_t with its parts in the order n, r, z, the last three da_t. At a step of padding
+    # All four are dh times what needs no recurrence, made for all steps at once, in `d`. They stand in the order dk^n, r, z, da^n: the first three are dk_t with its parts in the order n, r, z, the last three da_t. At a step of padding
     # h_t = h_{t-1}: the factors are 0, and dh stays.
     padding = in_order_of_walk(padding, reverse)
     ys, rows, kept = gru_forward(x, gru_weights(w, u, b, c), initial, reverse=reverse, padding=padding, keep=True)
 
     def pull(gs: Sequence[Value], wanted: Sequence[bool]) -> Sequence[Value]:
         time, (batch, n), dtype = len(rows), ys[1].shape, ys[1].dtype
-        ds: Value = np.empty((4, time, batch, n), dtype)
+        d: Value = np.empty((4, time, batch, n), dtype)
         es, back = incoming(gs[0], padding, reverse), transposed(u, _NEW_FIRST)
         dhs = np.array(gs[1], dtype, order="C")
         add, multiply, matmul = np.add, np.multiply, np.matmul
         for part, steps in kept:
-            dh, ended = dhs[part], endings(padding, part, time)
+            dh = dhs[part]
             product, through = np.empty((3, *dh.shape), dtype), np.empty_like(dh)
-            for some in blocks(time, steps[0].size):
-                factors = _factors(steps[some], None if padding is None else ended[some])
-                for z, factor, d, e, ended_t in backwards(
-                    steps[some, 1], factors.swapaxes(0, 1), ds[:, some, part].swapaxes(0, 1), es[some, part], ended[some]
-                ):
-                    add(dh, e, dh)
-                    multiply(factor, dh, d)
-                    matmul(d[:3], back, product)
-                    total(product, 0, out=through)
-                    if ended_t is None:
-                        multiply(dh, z, dh)
-                    else:
-                        multiply(dh, z, dh, where=~ended_t)
-                    add(dh, through, dh)
-        dx = pull_inputs(ds[1:], w, _ORDER, reverse) if wanted[0] else None
+            _factors(steps, d[:, :, part], None if padding is None else padding[:, part])
+            by_step = d[:, :, part].swapaxes(0, 1)
+            for d_t, dk, z, e, ended in backwards(
+                by_step, by_step[:, :3], steps[:, 1], es[:, part], endings(padding, part, time)
+            ):
+                add(dh, e, dh)
+                multiply(d_t, dh, d_t)
+                matmul(dk, back, product)
+                total(product, 0, out=through)
+                if ended is None:
+                    multiply(dh, z, dh)
+                else:
+                    multiply(dh, z, dh, where=~ended)
+                add(dh, through, dh)
+        dx = pull_inputs(d[1:], w, _ORDER, reverse) if wanted[0] else None
         k = x.shape[2] + 1
-        of_x, of_h = pull_rows(rows[..., :k], ds[1:], _ORDER), pull_rows(rows[..., k:], ds[:3], _BACK)
+        of_x, of_h = pull_rows(rows[..., :k], d[1:], _ORDER), pull_rows(rows[..., k:], d[:3], _BACK)
         return dx, of_x[:-1], of_h[1:], of_x[-1], of_h[0], dhs
 
     return ys, pull

@@ -14,7 +14,6 @@ from fnn.functional.activations import sigmoid
 from fnn.functional.recurrence import (
     RecurrentParams,
     backwards,
-    blocks,
     check_recurrence,
     endings,
     gates_of,
@@ -26,6 +25,7 @@ from fnn.functional.recurrence import (
     pull_inputs,
     pull_weights,
     results,
+    room_for,
     rows_of,
     stacked,
     transposed,
@@ -91,7 +91,7 @@ def lstm_forward(
     add, multiply, tanh = np.add, np.multiply, np.tanh
     for part in pieces(batch, rows.shape[2], n):
         # Where nothing is kept two steps take turns: a state is written while that before it is still read.
-        steps = np.empty((time + 1 if keep else 2, 6, part.stop - part.start, n), dtype)
+        steps = room_for(6, time + 1, part, n, dtype) if keep else np.empty((2, 6, part.stop - part.start, n), dtype)
         kept.append((part, steps))
         steps[0, 4] = 0 if cell is None else cell[part]
         walk = in_turns([(v[:4], v[:3], v[:2], v[3:5], v[2], v[5], v[4]) for v in steps], time + 1)
@@ -120,18 +120,19 @@ def lstm_forward(
     return (*results(after, padding, reverse), final), rows, kept
 
 
-def _factors(steps: Value, padding: Value) -> Value:
-    """For some steps, what the cotangents of o, f, i and g are behind dh and ds, and q: [5, time, examples, n]."""
-    ifo, gsm = steps[:, :3].swapaxes(0, 1), steps[:, 3:].swapaxes(0, 1)
-    d: Value = np.empty((5, *ifo.shape[1:]), steps.dtype)
+def _factors(steps: Value, d: Value, padding: Value) -> None:
+    """For all steps, what the cotangents of o, f, i and g are behind dh and ds, and q, to d, [5, time, examples, n]."""
+    steps = steps[:-1].swapaxes(0, 1)
+    i_f_o, i_o, g_s_m, g_m = steps[:3], steps[:3:2], steps[3:], steps[3::2]
     d_ifo, d_gq = d[2::-1], d[3:]
-    np.multiply(ifo, gsm, d_ifo)
-    np.multiply(d_ifo[::2], gsm[::2], d_gq)
-    np.subtract(ifo[::2], d_gq, d_gq)
-    np.multiply(d_ifo, np.subtract(1, ifo), d_ifo)
+    np.subtract(1, i_f_o, d_ifo)
+    np.multiply(d_ifo, i_f_o, d_ifo)
+    np.multiply(d_ifo, g_s_m, d_ifo)
+    np.multiply(g_m, g_m, d_gq)
+    np.subtract(1, d_gq, d_gq)
+    np.multiply(d_gq, i_o, d_gq)
     if padding is not None:
         np.copyto(d, 0, where=padding)
-    return d
 
 
 @fused(7, _lstm_reference)
@@ -141,10 +142,10 @@ def _lstm(
     # With a_t = x_t w + b + c + h_{t-1} u in four parts:
     #   i, f, o = sigmoid(a^i, a^f, a^o),  g = tanh(a^g),  s_t = f s_{t-1} + i g,  m_t = tanh(s_t),  h_t = o m_t
     # Backwards, from dh and ds, the cotangents of the final h and s, and e_t, that of output t:
-    #   dh += e_t,  ds += dh q_t with q_t = o (1 - m_t^2) = o - (o m_t) m_t
-    #   da^i = ds i g (1 - i),  da^f = ds f s_{t-1} (1 - f),  da^g = ds i (1 - g^2) = ds (i - (i g) g),  da^o = dh o m_t (1 - o)
+    #   dh += e_t,  ds += dh q_t with q_t = o (1 - m_t^2)
+    #   da^i = ds g i (1 - i),  da^f = ds s_{t-1} f (1 - f),  da^g = ds i (1 - g^2),  da^o = dh m_t o (1 - o)
     #   ds <- ds f,  dh <- da_t u^T
-    # q and the factors behind ds and dh need no recurrence: they are made for as many steps at a time as stay in cache. Then
+    # q and the factors behind ds and dh need no recurrence: they are made for all steps at once, in `d`. Then
     # dx_t = da_t w^T, dw = sum_t x_t^T da_t, du = sum_t h_{t-1}^T da_t, db = dc = sum_t da_t. At a step of padding h_t = h_{t-1}
     # and s_t = s_{t-1}: da_t = 0, q_t = 0, and dh and ds stay.
     padding = in_order_of_walk(padding, reverse)
@@ -152,38 +153,38 @@ def _lstm(
 
     def pull(gs: Sequence[Value], wanted: Sequence[bool]) -> Sequence[Value]:
         time, (batch, n), dtype = len(rows), ys[1].shape, ys[1].dtype
-        das: Value = np.empty((4, time, batch, n), dtype)
+        d: Value = np.empty((5, time, batch, n), dtype)
         es, back = incoming(gs[0], padding, reverse), transposed(u, _BACKWARD)
         dhs, dss = np.array(gs[1], dtype, order="C"), np.array(gs[2], dtype, order="C")
         add, multiply, matmul = np.add, np.multiply, np.matmul
         for part, steps in kept:
-            dh, ds, ended = dhs[part], dss[part], endings(padding, part, time)
+            dh, ds = dhs[part], dss[part]
             product, through = np.empty((4, *dh.shape), dtype), np.empty_like(dh)
-            for some in blocks(time, steps[0].size):
-                d = _factors(steps[some], None if padding is None else ended[some])
-                for f, d_o, d_fig, q, da, e, ended_t in backwards(
-                    steps[some, 1],
-                    d[0],
-                    d[1:4].swapaxes(0, 1),
-                    d[4],
-                    das[:, some, part].swapaxes(0, 1),
-                    es[some, part],
-                    ended[some],
-                ):
-                    add(dh, e, dh)
-                    multiply(dh, q, through)
-                    add(ds, through, ds)
-                    multiply(d_o, dh, da[0])
-                    multiply(d_fig, ds, da[1:])
-                    matmul(da, back, product)
-                    if ended_t is None:
-                        multiply(ds, f, ds)
-                        total(product, 0, out=dh)
-                    else:
-                        multiply(ds, f, ds, where=~ended_t)
-                        np.copyto(dh, total(product, 0), where=~ended_t)
-        dx = pull_inputs(das, w, _BACK, reverse) if wanted[0] else None
-        return dx, *pull_weights(rows, das, _BACK), dhs, dss
+            _factors(steps, d[:, :, part], None if padding is None else padding[:, part])
+            by_step = d[:, :, part].swapaxes(0, 1)
+            for da, d_o, d_fig, q, f, e, ended in backwards(
+                by_step[:, :4],
+                by_step[:, 0],
+                by_step[:, 1:4],
+                by_step[:, 4],
+                steps[:-1, 1],
+                es[:, part],
+                endings(padding, part, time),
+            ):
+                add(dh, e, dh)
+                multiply(dh, q, through)
+                add(ds, through, ds)
+                multiply(d_o, dh, d_o)
+                multiply(d_fig, ds, d_fig)
+                matmul(da, back, product)
+                if ended is None:
+                    multiply(ds, f, ds)
+                    total(product, 0, out=dh)
+                else:
+                    multiply(ds, f, ds, where=~ended)
+                    np.copyto(dh, total(product, 0), where=~ended)
+        dx = pull_inputs(d[:4], w, _BACK, reverse) if wanted[0] else None
+        return dx, *pull_weights(rows, d[:4], _BACK), dhs, dss
 
     return ys, pull
 

@@ -209,6 +209,11 @@ def in_halves(rows: Value, weights: Value, gates: int) -> tuple[Value, Value, Va
     return a, rows[..., k:], by_gate(weights[k:], gates), np.matmul, moved, moved
 
 
+def room_for(arrays: int, time: int, part: slice, n: int, dtype: Any) -> Value:
+    """For these examples, [time, arrays, examples, n], in memory by array: to work on all steps of one is quicker then."""
+    return np.empty((arrays, time, part.stop - part.start, n), dtype).swapaxes(0, 1)
+
+
 def in_turns(views: list[tuple[Value, ...]], time: int) -> list[tuple[Value, ...]]:
     """As many, one after the other, over and over."""
     return (views * (time // len(views) + 1))[:time]
@@ -246,15 +251,6 @@ def transposed(u: Value, order: Sequence[int]) -> Value:
     for to, k in zip(back, order, strict=True):
         to[...] = apart[:, k * n : (k + 1) * n].T
     return back
-
-
-_IN_CACHE = 2**17
-
-
-def blocks(time: int, numbers: int) -> list[slice]:
-    """Steps, from the last to the first, as many at a time as stay in cache where each works on so many numbers."""
-    k = max(1, _IN_CACHE // max(1, numbers))
-    return [slice(max(t - k, 0), t) for t in range(time, 0, -k)]
 
 
 def backwards(*arrays: Value) -> Iterator[tuple[Value, ...]]:
