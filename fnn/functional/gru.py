@@ -77,7 +77,7 @@ def _parts(rows: Value, weights: Value, gates: list[Value], k_new: list[Value]) 
         for a, row, out, k_out in zip(inputs, hidden, gates, k_new, strict=True):
             product(row, weights, out_of_product)
             np.add(a[:2], moved[:2], out)
-            k_out[...] = moved[2]
+            np.copyto(k_out, moved[2])
             yield a[2]
 
 
@@ -135,10 +135,17 @@ def _factors(steps: Value, d: Value, padding: Value) -> None:
         np.copyto(d, 0, where=padding)
 
 
-@fused(6, _gru_reference)
-def _gru(
+def _gru_alone(
+    x: Value, w: Value, u: Value, b: Value, c: Value, initial: Value, *, reverse: bool, padding: Value
+) -> tuple[Value, Value]:
+    padding = in_order_of_walk(padding, reverse)
+    return gru_forward(x, gru_weights(w, u, b, c), initial, reverse=reverse, padding=padding, keep=False)[0]
+
+
+def gru_kernel(
     x: Value, w: Value, u: Value, b: Value, c: Value, initial: Value, *, reverse: bool, padding: Value
 ) -> tuple[tuple[Value, Value], Callable[[Sequence[Value], Sequence[bool]], Sequence[Value]]]:
+    """The kernel of `gru`: (outputs and final state, pull)."""
     # With a_t = x_t w + b and k_t = h_{t-1} u + c, each in three parts:
     #   r, z = sigmoid(a^r + k^r), sigmoid(a^z + k^z),  v = tanh(a^n + r k^n),  h_t = (1 - z) v + z h_{t-1}
     #     = v + z (h_{t-1} - v)
@@ -147,7 +154,8 @@ def _gru(
     #   da^n = dh (1 - z) (1 - v^2),  dk^n = da^n r,  da^r = dk^r = da^n (r k^n) (1 - r)
     #   da^z = dk^z = dh z (h_{t-1} - v) (1 - z)
     #   dh <- dh z + dk_t u^T
-    # All four are dh times what needs no recurrence, made for all steps at once, in `d`. They stand in the order dk^n, r, z, da^n: the first three are dk_t with its parts in the order n, r, z, the last three da_t. At a step of padding
+    # All four are dh times what needs no recurrence, made for all steps at once, in `d`. They stand in the order dk^n, r, z,
+    # da^n: the first three are dk_t with its parts in the order n, r, z, the last three da_t. At a step of padding
     # h_t = h_{t-1}: the factors are 0, and dh stays.
     padding = in_order_of_walk(padding, reverse)
     ys, rows, kept = gru_forward(x, gru_weights(w, u, b, c), initial, reverse=reverse, padding=padding, keep=True)
@@ -181,6 +189,9 @@ def _gru(
         return dx, of_x[:-1], of_h[1:], of_x[-1], of_h[0], dhs
 
     return ys, pull
+
+
+_gru = fused(6, _gru_reference, forward=_gru_alone)(gru_kernel)
 
 
 def gru(

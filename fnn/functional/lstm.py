@@ -135,10 +135,17 @@ def _factors(steps: Value, d: Value, padding: Value) -> None:
         np.copyto(d, 0, where=padding)
 
 
-@fused(7, _lstm_reference)
-def _lstm(
+def _lstm_alone(
+    x: Value, w: Value, u: Value, b: Value, c: Value, hidden: Value, cell: Value, *, reverse: bool, padding: Value
+) -> tuple[Value, Value, Value]:
+    padding = in_order_of_walk(padding, reverse)
+    return lstm_forward(x, lstm_weights(w, u, b, c), hidden, cell, reverse=reverse, padding=padding, keep=False)[0]
+
+
+def lstm_kernel(
     x: Value, w: Value, u: Value, b: Value, c: Value, hidden: Value, cell: Value, *, reverse: bool, padding: Value
 ) -> tuple[tuple[Value, Value, Value], Callable[[Sequence[Value], Sequence[bool]], Sequence[Value]]]:
+    """The kernel of `lstm`: (outputs and final state, pull)."""
     # With a_t = x_t w + b + c + h_{t-1} u in four parts:
     #   i, f, o = sigmoid(a^i, a^f, a^o),  g = tanh(a^g),  s_t = f s_{t-1} + i g,  m_t = tanh(s_t),  h_t = o m_t
     # Backwards, from dh and ds, the cotangents of the final h and s, and e_t, that of output t:
@@ -146,8 +153,8 @@ def _lstm(
     #   da^i = ds g i (1 - i),  da^f = ds s_{t-1} f (1 - f),  da^g = ds i (1 - g^2),  da^o = dh m_t o (1 - o)
     #   ds <- ds f,  dh <- da_t u^T
     # q and the factors behind ds and dh need no recurrence: they are made for all steps at once, in `d`. Then
-    # dx_t = da_t w^T, dw = sum_t x_t^T da_t, du = sum_t h_{t-1}^T da_t, db = dc = sum_t da_t. At a step of padding h_t = h_{t-1}
-    # and s_t = s_{t-1}: da_t = 0, q_t = 0, and dh and ds stay.
+    # dx_t = da_t w^T, dw = sum_t x_t^T da_t, du = sum_t h_{t-1}^T da_t, db = dc = sum_t da_t. At a step of padding
+    # h_t = h_{t-1} and s_t = s_{t-1}: da_t = 0, q_t = 0, and dh and ds stay.
     padding = in_order_of_walk(padding, reverse)
     ys, rows, kept = lstm_forward(x, lstm_weights(w, u, b, c), hidden, cell, reverse=reverse, padding=padding, keep=True)
 
@@ -187,6 +194,9 @@ def _lstm(
         return dx, *pull_weights(rows, d[:4], _BACK), dhs, dss
 
     return ys, pull
+
+
+_lstm = fused(7, _lstm_reference, forward=_lstm_alone)(lstm_kernel)
 
 
 def lstm(

@@ -72,10 +72,10 @@ def rnn_forward(
     return results(after, padding, reverse), rows, after
 
 
-@fused(6, _rnn_reference)
-def _rnn(
+def rnn_kernel(
     x: Value, w: Value, u: Value, b: Value, c: Value, initial: Value, *, activation: str, reverse: bool, padding: Value
 ) -> tuple[tuple[Value, Value], Callable[[Sequence[Value], Sequence[bool]], Sequence[Value]]]:
+    """The kernel of `rnn`: (outputs and final state, pull)."""
     # h_t = f(a_t), a_t = x_t w + b + c + h_{t-1} u. With e_t the cotangent of output t, backwards from dh, that of h_T:
     #   dh += e_t,  da_t = dh * f'(a_t),  dh <- da_t u^T
     #   f' = 1 - h_t^2 for tanh, [h_t > 0] for relu: needs no recurrence
@@ -109,6 +109,9 @@ def _rnn(
         return dx, *pull_weights(rows, das[np.newaxis], (0,)), dhs
 
     return ys, pull
+
+
+_rnn = fused(6, _rnn_reference)(rnn_kernel)
 
 
 def rnn(
