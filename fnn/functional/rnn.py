@@ -72,13 +72,24 @@ def rnn_forward(
     return results(after, padding, reverse), rows, after
 
 
+def _factors(states: Value, d: Value, activation: str, padding: Value) -> None:
+    """f' for all steps, to d, [time, examples, n]."""
+    if activation == "tanh":
+        np.multiply(states, states, d)
+        np.subtract(1, d, d)
+    else:
+        np.copyto(d, states > 0)
+    if padding is not None:
+        np.copyto(d, 0, where=padding)
+
+
 def rnn_kernel(
     x: Value, w: Value, u: Value, b: Value, c: Value, initial: Value, *, activation: str, reverse: bool, padding: Value
 ) -> tuple[tuple[Value, Value], Callable[[Sequence[Value], Sequence[bool]], Sequence[Value]]]:
     """The kernel of `rnn`: (outputs and final state, pull)."""
     # h_t = f(a_t), a_t = x_t w + b + c + h_{t-1} u. With e_t the cotangent of output t, backwards from dh, that of h_T:
     #   dh += e_t,  da_t = dh * f'(a_t),  dh <- da_t u^T
-    #   f' = 1 - h_t^2 for tanh, [h_t > 0] for relu: needs no recurrence
+    #   f' = 1 - h_t^2 for tanh, [h_t > 0] for relu: needs no recurrence: made for all steps at once, in `d`
     # and dx_t = da_t w^T, dw = sum_t x_t^T da_t, du = sum_t h_{t-1}^T da_t, db = dc = sum_t da_t. At a step of padding
     # h_t = h_{t-1}: da_t = 0, and dh stays.
     padding = in_order_of_walk(padding, reverse)
@@ -86,27 +97,19 @@ def rnn_kernel(
 
     def pull(gs: Sequence[Value], wanted: Sequence[bool]) -> Sequence[Value]:
         time, (batch, n), dtype = len(rows), ys[1].shape, ys[1].dtype
-        das: Value = np.empty((time, batch, n), dtype)
-        if activation == "tanh":
-            np.multiply(after, after, das)
-            np.subtract(1, das, das)
-        else:
-            das[...] = after > 0
-        if padding is not None:
-            np.copyto(das, 0, where=padding)
+        d: Value = np.empty((time, batch, n), dtype)
+        _factors(after, d, activation, padding)
         es, (back,) = incoming(gs[0], padding, reverse), transposed(u, (0,))
-        dhs = np.array(gs[1], dtype, order="C")
-        for part in pieces(batch, n, n):
-            dh, ended = dhs[part], endings(padding, part, time)
-            for da, e, ended_t in backwards(das[:, part], es[:, part], ended):
-                np.add(dh, e, dh)
-                np.multiply(da, dh, da)
-                if ended_t is None:
-                    np.matmul(da, back, dh)
-                else:
-                    np.copyto(dh, da @ back, where=~ended_t)
-        dx = pull_inputs(das[np.newaxis], w, (0,), reverse) if wanted[0] else None
-        return dx, *pull_weights(rows, das[np.newaxis], (0,)), dhs
+        dh = np.array(gs[1], dtype, order="C")
+        for da, e, ended in backwards(d, es, endings(padding, slice(None), time)):
+            np.add(dh, e, dh)
+            np.multiply(da, dh, da)
+            if ended is None:
+                np.matmul(da, back, dh)
+            else:
+                np.copyto(dh, da @ back, where=~ended)
+        dx = pull_inputs(d[np.newaxis], w, (0,), reverse) if wanted[0] else None
+        return dx, *pull_weights(rows, d[np.newaxis], (0,)), dh
 
     return ys, pull
 
