@@ -417,6 +417,23 @@ def test_sizes_of_practice_in_float32(kind: str, batch: int) -> None:
     assert all(np.array_equal(a, b) for a, b in zip(op(*narrow, **options), ys, strict=True))
 
 
+@every_kind
+def test_outputs_of_few_units_do_not_keep_a_wide_input_alive(kind: str) -> None:
+    params = drawn(kind, np.random.default_rng(23), 50, 2)
+    y = run(kind, params, np.ones((2, 4, 50)))[0]
+    owner = y if y.base is None else y.base
+    assert owner.size <= 2 * y.size
+
+
+@every_kind
+@pytest.mark.parametrize(("n_in", "n"), [(0, 2), (2, 0), (0, 0)])
+def test_without_inputs_or_units(kind: str, n_in: int, n: int) -> None:
+    params = drawn(kind, np.random.default_rng(24), n_in, n)
+    y, grads = fnn.value_and_grad(lambda p: np.sum(run(kind, p, np.ones((3, 2, n_in)))[0]))(params)
+    assert np.isfinite(y)
+    assert [leaf.shape for leaf in fnn.tree.leaves(grads)] == [leaf.shape for leaf in fnn.tree.leaves(params)]
+
+
 # Layers without checks, tape and tracers
 
 
@@ -445,7 +462,7 @@ def test_an_evaluator_gives_the_bits_of_forward_in_memory_of_its_own(layer: Any,
     rng = np.random.default_rng(21)
     params = fnn.tree.freeze(fnn.tree.astype(fnn.init(layer, fnn.key(4))[0], dtypes[0]))
     evaluate = layer.evaluator(params, None)
-    seen = []
+    seen: list[Any] = []
     for batch, time in ((1, 5), (3, 1), (20, 4), (0, 2), (1, 5)):
         x = rng.normal(size=(batch, time, 3)).astype(dtypes[1])
         x.setflags(write=False)
@@ -589,7 +606,7 @@ def test_scan_with_a_cell_is_the_layer_in_both_directions() -> None:
 def test_scan_takes_and_gives_trees() -> None:
     rng = np.random.default_rng(17)
     xs: Any = {"a": rng.normal(size=(2, 4, 3)), "b": (rng.normal(size=(2, 4)), rng.integers(0, 9, (2, 4, 1, 1)))}
-    seen = []
+    seen: list[Any] = []
 
     def step(carry: Any, x: Any) -> Any:
         seen.append(x)

@@ -65,7 +65,7 @@ def _parts(rows: Value, weights: Value, gates: list[Value], k_new: list[Value]) 
     """At each step writes a + k of r and z to gates[t], k^n to k_new[t], and gives a^n: see `gates_of`."""
     n = weights.shape[1] // 3
     k = rows.shape[2] - n - 1
-    if at_once(rows.shape[1], rows.shape[2], n):
+    if at_once(rows, n):
         of_gates, of_x, of_h = by_gate(weights[:, : 2 * n], 2), weights[:k, 2 * n :], weights[k:, 2 * n :]
         a_new = np.empty(k_new[0].shape, weights.dtype)
         for row, out, k_out in zip(rows, gates, k_new, strict=True):
@@ -89,7 +89,7 @@ def gru_forward(
     """
     batch, time, _ = x.shape
     dtype, n = weights.dtype, weights.shape[1] // 3
-    rows, after = rows_of(x, initial, n, dtype, padding, reverse)
+    rows, before, after = rows_of(x, initial, n, dtype, padding, reverse)
     half = np.array(0.5, dtype)  # NumPy takes longer to convert a number
     kept = []
     add, multiply, subtract, tanh = np.add, np.multiply, np.subtract, np.tanh
@@ -99,7 +99,7 @@ def gru_forward(
         walk = in_turns([(s[:2], *s) for s in steps], time)
         for (gates, r, z, p, y, v), h, h_new, ended, a in zip(
             walk,
-            rows[:, part, -n:],
+            before[:, part],
             after[:, part],
             endings(padding, part, time),
             _parts(rows[:, part], weights, [view[0] for view in walk], [view[3] for view in walk]),

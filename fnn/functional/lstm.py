@@ -85,7 +85,7 @@ def lstm_forward(
     """
     batch, time, _ = x.shape
     dtype, n = weights.dtype, weights.shape[1] // 4
-    rows, after = rows_of(x, hidden, n, dtype, padding, reverse)
+    rows, before, after = rows_of(x, hidden, n, dtype, padding, reverse)
     final, half = np.empty((batch, n), dtype), np.array(0.5, dtype)  # NumPy takes longer to convert a number
     kept = []
     add, multiply, tanh = np.add, np.multiply, np.tanh
@@ -100,7 +100,7 @@ def lstm_forward(
         for (gates, sigmoids, i_f, g_s, o, m, s), (*_, s_new), h, h_new, ended, _ in zip(
             walk[:-1],
             walk[1:],
-            rows[:, part, -n:],
+            before[:, part],
             after[:, part],
             endings(padding, part, time),
             gates_of(rows[:, part], weights, 4, [view[0] for view in walk]),

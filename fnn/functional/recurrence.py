@@ -111,14 +111,17 @@ def padding_of(name: str, lengths: Value, x: Value) -> Value:
 
 def stacked(w: Value, u: Value, b: Value, c: Value, order: Sequence[int]) -> Value:
     """[w; b; c; u], a new array, with the gates, which are blocks of columns, in this order."""
-    weights = np.concatenate([w, b[np.newaxis], c[np.newaxis], u])
-    n = u.shape[0]
-    return np.concatenate([weights[:, k * n : (k + 1) * n] for k in order], 1) if len(order) > 1 else weights
+    (n_in, width), n = w.shape, u.shape[0]
+    weights = np.empty((n_in + 2 + n, width), w.dtype)
+    for place, k in enumerate(order):
+        to, gate = weights[:, place * n : (place + 1) * n], slice(k * n, (k + 1) * n)
+        to[:n_in], to[n_in], to[n_in + 1], to[n_in + 2 :] = w[:, gate], b[gate], c[gate], u[:, gate]
+    return weights
 
 
-def rows_of(x: Value, initial: Value, n: int, dtype: Any, padding: Value, reverse: bool) -> tuple[Value, Value]:
-    """Rows [x_t, 1, 1, h_{t-1}], [time, batch, n_in + 2 + n], in the order of the walk; and a view of the h_t, [time, batch,
-    n], that the walk is still to write: each is the end of the next row.
+def rows_of(x: Value, initial: Value, n: int, dtype: Any, padding: Value, reverse: bool) -> tuple[Value, Value, Value]:
+    """Rows [x_t, 1, 1, h_{t-1}], [time, batch, n_in + 2 + n], in the order of the walk; and views of h_{t-1} and of h_t, [time,
+    batch, n], that the walk is still to write: each h_t is the end of the next row.
 
     A row times [w; b; c; u] is what the gates of a step are made of, and all rows, transposed, times the cotangents of the
     gates are the gradients of the four. Padding becomes 0, so that it has no influence whatever it is, nan included.
@@ -130,7 +133,8 @@ def rows_of(x: Value, initial: Value, n: int, dtype: Any, padding: Value, revers
         np.copyto(rows[:time, :, :n_in], 0, where=padding)
     rows[:, :, n_in : n_in + 2] = 1
     rows[0, :, n_in + 2 :] = 0 if initial is None else initial
-    return rows[:time], rows[1:, :, n_in + 2 :]
+    states = rows[..., n_in + 2 :]
+    return rows[:time], states[:time], states[1:]
 
 
 def time_first(x: Value, reverse: bool) -> Value:
@@ -163,16 +167,16 @@ _UNPACKED, _MULTIPLE = 10**6, 16
 
 def pieces(batch: int, width: int, n: int) -> list[slice]:
     """The examples that walk together, where a step is a product [examples, width] @ [width, n] for each gate."""
-    size = _UNPACKED // (width * n) // _MULTIPLE * _MULTIPLE or max(batch, 1)
+    size = _UNPACKED // max(1, width * n) // _MULTIPLE * _MULTIPLE or max(batch, 1)
     return [slice(i, min(i + size, batch)) for i in range(0, batch, size)]
 
 
-def at_once(batch: int, width: int, n: int) -> bool:
+def at_once(rows: Value, n: int) -> bool:
     """Whether a step multiplies whole rows; else the part of x, which needs no recurrence, is one product for all steps.
 
     The latter reads these weights once, but is slower where products could do without packing.
     """
-    return batch >= _MULTIPLE and batch * width * n <= _UNPACKED
+    return rows.shape[0] == 1 or (rows.shape[1] >= _MULTIPLE and rows[0].size * n <= _UNPACKED)
 
 
 def gates_of(rows: Value, weights: Value, gates: int, into: Iterable[Value]) -> Iterator[None]:
@@ -180,7 +184,7 @@ def gates_of(rows: Value, weights: Value, gates: int, into: Iterable[Value]) -> 
     state that the step before has made.
     """
     n = weights.shape[1] // gates
-    if at_once(rows.shape[1], rows.shape[2], n):
+    if at_once(rows, n):
         weights = by_gate(weights, gates)
         for row, out in zip(rows, into, strict=False):
             np.matmul(row, weights, out)
@@ -215,7 +219,7 @@ def room_for(arrays: int, time: int, part: slice, n: int, dtype: Any) -> Value:
 
 
 def in_turns(views: list[tuple[Value, ...]], time: int) -> list[tuple[Value, ...]]:
-    """As many, one after the other, over and over."""
+    """For so many steps, one of these after the other, over and over."""
     return (views * (time // len(views) + 1))[:time]
 
 
@@ -225,10 +229,13 @@ def endings(padding: Value, part: slice, time: int) -> Value:
 
 
 def results(after: Value, padding: Value, reverse: bool) -> tuple[Value, Value]:
-    """(outputs [batch, time, n], the last state): views of the states, with zeros in the padding, and memory of its own, so
-    that the last does not keep all the others alive.
-    """
-    outputs = after if padding is None else np.where(padding, after.dtype.type(0), after)
+    """(outputs [batch, time, n], zero in the padding, and the last state, which does not keep all the others alive)."""
+    if padding is not None:
+        outputs = np.where(padding, after.dtype.type(0), after)
+    elif after.strides[1] > 2 * after.shape[2] * after.itemsize:  # a view would keep far more alive than it shows
+        outputs = after.copy()
+    else:
+        outputs = after
     return batch_first(outputs, reverse), after[-1].copy()
 
 

@@ -51,13 +51,13 @@ def rnn_forward(
     """(outputs, h); and for the way back the rows and the states after each step, which are kept in any case."""
     batch, time, _ = x.shape
     n = weights.shape[1]
-    rows, after = rows_of(x, initial, n, weights.dtype, padding, reverse)
+    rows, before, after = rows_of(x, initial, n, weights.dtype, padding, reverse)
     zero = np.array(0, weights.dtype)  # NumPy takes longer to convert a number
     tanh, maximum = np.tanh, np.maximum
     for part in pieces(batch, rows.shape[2], n):
         states = after[:, part]
         for h, h_new, ended, _ in zip(
-            rows[:, part, -n:],
+            before[:, part],
             states,
             endings(padding, part, time),
             gates_of(rows[:, part], weights, 1, states[:, np.newaxis]),
