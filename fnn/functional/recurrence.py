@@ -176,7 +176,8 @@ def at_once(rows: Value, n: int) -> bool:
 
     The latter reads these weights once, but is slower where products could do without packing.
     """
-    return rows.shape[0] == 1 or (rows.shape[1] >= _MULTIPLE and rows[0].size * n <= _UNPACKED)
+    time, batch, width = rows.shape
+    return bool(time == 1 or (batch >= _MULTIPLE and batch * width * n <= _UNPACKED))
 
 
 def gates_of(rows: Value, weights: Value, gates: int, into: Iterable[Value]) -> Iterator[None]:
