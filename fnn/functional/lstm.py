@@ -94,7 +94,8 @@ def lstm_forward(
         steps = room_for(6, time + 1, part, n, dtype) if keep else np.empty((2, 6, part.stop - part.start, n), dtype)
         kept.append((part, steps))
         steps[0, 4] = 0 if cell is None else cell[part]
-        walk = in_turns([(v[:4], v[:3], v[:2], v[3:5], v[2], v[5], v[4]) for v in steps], time + 1)
+        views = (steps[:, i] for i in (slice(4), slice(3), slice(2), slice(3, 5), 2, 5, 4))
+        walk = in_turns(list(zip(*views, strict=True)), time + 1)
         products = np.empty_like(steps[0, :2])
         i_g, f_s = products
         for (gates, sigmoids, i_f, g_s, o, m, s), (*_, s_new), h, h_new, ended, _ in zip(
