@@ -16,6 +16,7 @@ from numpy.random import Generator
 
 import fnn
 from fnn.autodiff.tape import Tape
+from fnn.functional import gru, lstm, recurrence, rnn
 
 nn: Any = fnn  # for calls that checkers refuse
 
@@ -353,6 +354,160 @@ def test_inputs_of_any_layout(kind: str) -> None:
     assert_close(run(kind, columns, x), expected, 1e-14)
 
 
+# Layouts that depend on sizes: one example, few, and pieces of a batch
+
+
+OPS: dict[str, Any] = {"rnn": rnn._rnn, "relu": rnn._rnn, "lstm": lstm._lstm, "gru": gru._gru}
+
+
+def draw_op(kind: str, rng: Generator, batch: int, time: int, n_in: int, n: int) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Arguments of the operation and its options."""
+    params = drawn(kind, rng, n_in, n, 0.5)
+    states = [rng.normal(size=(batch, n)) for _ in range(n_states(kind))]
+    args = (rng.normal(size=(batch, time, n_in)), *[vars(params)[name] for name in ORDER], *states)
+    return args, {} if kind in ("lstm", "gru") else {"activation": "relu" if kind == "relu" else "tanh"}
+
+
+ORDER = ("input_weight", "hidden_weight", "input_bias", "hidden_bias")
+
+
+@every_kind
+@both_directions
+@pytest.mark.parametrize("ragged", [False, True])
+@pytest.mark.parametrize("batch", [1, 2, 15, 16, 17, 40])
+def test_every_layout_is_the_reference(
+    kind: str, reverse: bool, ragged: bool, batch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One example, few of them, 16 at a time, and what is left of them."""
+    n_in, n, time = 3, 4, 5
+    monkeypatch.setattr(recurrence, "_UNPACKED", 20 * (n_in + 2 + n) * n)
+    assert [part.stop for part in recurrence.pieces(40, n_in + 2 + n, n)] == [16, 32, 40]
+    rng = np.random.default_rng(19)
+    args, options = draw_op(kind, rng, batch, time, n_in, n)
+    behind = np.arange(time)[:, None] >= rng.integers(0, time + 1, batch)
+    options |= {"reverse": reverse, "padding": behind[..., None] if ragged else None}
+    op = OPS[kind]
+    ys, pullback = fnn.vjp(lambda p: op(*p, **options), args)
+    expected, expected_pullback = fnn.vjp(lambda p: op.reference(*p, **options), args)
+    assert_close(ys, expected)
+    us = tuple([rng.normal(size=y.shape) for y in ys])
+    assert_close(tuple(pullback(us)), tuple(expected_pullback(us)), 1e-11)
+    alone = op(*args, **options)
+    assert all(np.array_equal(a, b) for a, b in zip(alone, ys, strict=True))
+
+
+@every_kind
+@pytest.mark.parametrize("batch", [1, 20, 100])
+def test_sizes_of_practice_in_float32(kind: str, batch: int) -> None:
+    rng = np.random.default_rng(20)
+    args, options = draw_op(kind, rng, batch, 6, 32, 128)
+    args = (args[0], *[0.1 * a for a in args[1:3]], *args[3:])
+    narrow = tuple([a.astype(np.float32) for a in args])
+    wide = tuple([a.astype(np.float64) for a in narrow])
+    options |= {"reverse": False, "padding": None}
+    op = OPS[kind]
+    ys, pullback = fnn.vjp(lambda p: op(*p, **options), narrow)
+    expected, expected_pullback = fnn.vjp(lambda p: op.reference(*p, **options), wide)
+    us = tuple([rng.normal(size=y.shape).astype(np.float32) for y in ys])
+    found = (*ys, *pullback(us))
+    exact = (*expected, *expected_pullback(tuple([u.astype(np.float64) for u in us])))
+    for a, b in zip(found, exact, strict=True):
+        assert a.dtype == np.float32
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5 * np.abs(b).max())
+    assert all(np.array_equal(a, b) for a, b in zip(op(*narrow, **options), ys, strict=True))
+
+
+@every_kind
+def test_outputs_of_few_units_do_not_keep_a_wide_input_alive(kind: str) -> None:
+    params = drawn(kind, np.random.default_rng(23), 50, 2)
+    y = run(kind, params, np.ones((2, 4, 50)))[0]
+    owner = y if y.base is None else y.base
+    assert owner.size <= 2 * y.size
+
+
+@every_kind
+@pytest.mark.parametrize(("n_in", "n"), [(0, 2), (2, 0), (0, 0)])
+def test_without_inputs_or_units(kind: str, n_in: int, n: int) -> None:
+    params = drawn(kind, np.random.default_rng(24), n_in, n)
+    y, grads = fnn.value_and_grad(lambda p: np.sum(run(kind, p, np.ones((3, 2, n_in)))[0]))(params)
+    assert np.isfinite(y)
+    assert [leaf.shape for leaf in fnn.tree.leaves(grads)] == [leaf.shape for leaf in fnn.tree.leaves(params)]
+
+
+# Layers without checks, tape and tracers
+
+
+MADE: list[Any] = [
+    fnn.RNN(3, 4),
+    fnn.RNN(3, 4, activation="relu", reverse=True),
+    fnn.LSTM(3, 4),
+    fnn.LSTM(3, 4, reverse=True),
+    fnn.GRU(3, 4),
+    fnn.GRU(3, 4, reverse=True),
+    fnn.bidirectional(fnn.LSTM(3, 4)),
+]
+
+
+def writable_like(params: Any) -> Any:
+    leaves, structure = fnn.tree.flatten(params)
+    return structure.unflatten([np.full_like(leaf, np.nan) for leaf in leaves])
+
+
+every_layer = pytest.mark.parametrize("layer", MADE, ids=str)
+
+
+@every_layer
+@pytest.mark.parametrize("dtypes", [(np.float32, np.float32), (np.float64, np.float64), (np.float64, np.float32)])
+def test_an_evaluator_gives_the_bits_of_forward_in_memory_of_its_own(layer: Any, dtypes: tuple[Any, Any]) -> None:
+    rng = np.random.default_rng(21)
+    params = fnn.tree.freeze(fnn.tree.astype(fnn.init(layer, fnn.key(4))[0], dtypes[0]))
+    evaluate = layer.evaluator(params, None)
+    seen: list[Any] = []
+    for batch, time in ((1, 5), (3, 1), (20, 4), (0, 2), (1, 5)):
+        x = rng.normal(size=(batch, time, 3)).astype(dtypes[1])
+        x.setflags(write=False)
+        y = evaluate(x)
+        expected = layer.forward(params, None, x, fnn.EVAL)[0]
+        assert y.dtype == expected.dtype
+        assert np.array_equal(y, expected)
+        assert not any(np.shares_memory(y, other) for other in (*[first for first, _ in seen], *fnn.tree.leaves(params)))
+        seen.append((y, expected))
+    assert all(np.array_equal(y, expected) for y, expected in seen)  # nothing was written again
+
+
+@every_layer
+def test_the_way_back_of_a_layer_runs_without_tape(layer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its bits are those of the tape by the law of layers."""
+    params = fnn.init(layer, fnn.key(5))[0]
+    x = np.ones((2, 4, 3), np.float32)
+    monkeypatch.setattr(Tape, "record_several", None)
+    y, _, pull = layer.vjp(params, None, x, fnn.EVAL, True)
+    into = writable_like(params)
+    dx = pull(np.ones_like(y), into)
+    assert dx.shape == x.shape
+    assert all(np.isfinite(leaf).all() and leaf.any() for leaf in fnn.tree.leaves(into))
+    assert layer.vjp(params, None, x, fnn.EVAL, False)[2](np.ones_like(y), into) is None
+
+
+def test_a_layer_with_a_forward_of_its_own_has_neither_inside_a_bidirectional_one() -> None:
+    class Doubled(fnn.LSTM):
+        def forward(self, params: Any, state: None, x: Any, mode: Any, /) -> Any:
+            return 2 * super().forward(params, state, x, mode)[0], None
+
+    layer: Any = fnn.bidirectional(Doubled(3, 2))
+    params = fnn.init(layer, fnn.key(6))[0]
+    x = np.random.default_rng(22).normal(size=(2, 4, 3)).astype(np.float32)
+    expected, pullback = fnn.vjp(lambda p: layer.forward(p[0], None, p[1], fnn.EVAL)[0], (params, x))
+    assert np.array_equal(expected, 2 * fnn.bidirectional(fnn.LSTM(3, 2)).forward(params, None, x, fnn.EVAL)[0])
+    assert np.array_equal(layer.evaluator(params, None)(x), expected)
+    y, _, pull = layer.vjp(params, None, x, fnn.EVAL, True)
+    assert np.array_equal(y, expected)
+    into = writable_like(params)
+    g = np.ones_like(y)
+    dx = pull(g, into)
+    assert fnn.tree.equal((into, dx), pullback(g))
+
+
 # Extremes
 
 
@@ -451,7 +606,7 @@ def test_scan_with_a_cell_is_the_layer_in_both_directions() -> None:
 def test_scan_takes_and_gives_trees() -> None:
     rng = np.random.default_rng(17)
     xs: Any = {"a": rng.normal(size=(2, 4, 3)), "b": (rng.normal(size=(2, 4)), rng.integers(0, 9, (2, 4, 1, 1)))}
-    seen = []
+    seen: list[Any] = []
 
     def step(carry: Any, x: Any) -> Any:
         seen.append(x)

@@ -179,7 +179,7 @@ def several(function: Callable[..., Sequence[Value]], rule: Callable[..., Value]
 
 
 def fused(
-    n: int, reference: Callable[..., Value], *, has_aux: bool = False
+    n: int, reference: Callable[..., Value], *, has_aux: bool = False, forward: Callable[..., Value] | None = None
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Make a kernel one differentiable operation. Decorates `kernel(*args, **options)` that gives (y, pull).
 
@@ -189,6 +189,9 @@ def fused(
     `reference(*args, **options)` is the same function as a composition of differentiable operations. It runs in the
     kernel's place where an input, or the cotangent, is itself being differentiated (higher orders), and on abstract
     arrays; and it is what tests compare the kernel with.
+
+    `forward(*args, **options)` is y alone, the same bits, for where nothing is differentiated, if that is quicker than a kernel
+    that keeps what the way back needs.
 
     With has_aux, kernel gives (y, aux, pull) and reference (y, aux); aux is passed on as it is, without gradient. An
     operation with several results gives a tuple of them in place of y, all floating; then g is the list of their
@@ -220,6 +223,8 @@ def fused(
                 if a.__class__ is Tracer or a.__class__ is Abstract:
                     break
             else:
+                if forward is not None:
+                    return forward(*args, **options)
                 made = kernel(*args, **options)
                 return (made[0], made[1]) if has_aux else made[0]
             tape = None

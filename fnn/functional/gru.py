@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -11,19 +11,25 @@ from fnn.autodiff.primitive import fused
 from fnn.functional.activations import sigmoid
 from fnn.functional.recurrence import (
     RecurrentParams,
+    at_once,
+    backwards,
     by_gate,
     check_recurrence,
+    endings,
+    in_halves,
+    in_order_of_walk,
+    in_turns,
     incoming,
     padding_of,
+    pieces,
+    pull_inputs,
     pull_rows,
     results,
+    room_for,
     rows_of,
-    side_by_side,
-    states_of,
-    steps,
+    stacked,
     transposed,
     unrolled,
-    with_bias,
     zeros_or,
 )
 
@@ -42,99 +48,150 @@ def _gru_reference(
     return unrolled(step, x, (zeros_or(initial, x, u, w.dtype),), reverse=reverse, padding=padding)
 
 
-def _factors(gates: Value, v: Value, k: Value, before: Value, padding: Value) -> tuple[Value, Value]:
-    """For all steps: what dk^n, dr, dz and da^n are behind dh, [4, time, batch, n]; and what dh keeps from step to step."""
-    r, z = gates
-    d: Value = np.empty((4, *v.shape), v.dtype)
-    dk_new, dr, dz, da_new = d
-    np.subtract(1, gates, out=d[1:3])
-    np.multiply(v, v, out=da_new)
-    np.subtract(1, da_new, out=da_new)
-    np.multiply(da_new, dz, out=da_new)
-    np.multiply(da_new, r, out=dk_new)
-    np.multiply(d[1:3], gates, out=d[1:3])
-    np.multiply(dr, k, out=dr)
-    np.multiply(dr, da_new, out=dr)
-    np.multiply(dz, before - v, out=dz)
-    if padding is None:
-        return d, z
-    np.copyto(d, 0, where=padding)
-    return d, np.where(padding, v.dtype.type(1), z)
-
-
-# The order of the gates in the kernel is that of the parameters, but in dk, where the new gate comes first; and the way back.
+# The gates have the order of the parameters, r, z, n, but backwards dk^n comes first; and where behind it those of k are.
 _ORDER, _NEW_FIRST, _BACK = (0, 1, 2), (2, 0, 1), (1, 2, 0)
 
 
-@fused(6, _gru_reference)
-def _gru(
+def gru_weights(w: Value, u: Value, b: Value, c: Value) -> Value:
+    """All of them as the kernel takes them: with sigmoid(a) = tanh(a / 2) / 2 + 1 / 2 one tanh serves all gates, and the halves
+    go in here, where they are exact.
+    """
+    weights = stacked(w, u, b, c, _ORDER)
+    weights[:, : 2 * u.shape[0]] *= 0.5
+    return weights
+
+
+def _parts(rows: Value, weights: Value, gates: list[Value], k_new: list[Value]) -> Iterator[Value]:
+    """At each step writes a + k of r and z to gates[t], k^n to k_new[t], and gives a^n: see `gates_of`."""
+    n = weights.shape[1] // 3
+    k = rows.shape[2] - n - 1
+    if at_once(rows, n):
+        of_gates, of_x, of_h = by_gate(weights[:, : 2 * n], 2), weights[:k, 2 * n :], weights[k:, 2 * n :]
+        a_new = np.empty(k_new[0].shape, weights.dtype)
+        for row, out, k_out in zip(rows, gates, k_new, strict=True):
+            np.matmul(row, of_gates, out)
+            np.matmul(row[:, k:], of_h, k_out)
+            yield np.matmul(row[:, :k], of_x, a_new)
+    else:
+        inputs, hidden, weights, product, moved, out_of_product = in_halves(rows, weights, 3)
+        for a, row, out, k_out in zip(inputs, hidden, gates, k_new, strict=True):
+            product(row, weights, out_of_product)
+            np.add(a[:2], moved[:2], out)
+            np.copyto(k_out, moved[2])
+            yield a[2]
+
+
+def gru_forward(
+    x: Value, weights: Value, initial: Value, *, reverse: bool, padding: Value, keep: bool
+) -> tuple[tuple[Value, Value], Value, list[tuple[slice, Value]]]:
+    """(outputs, h); and what the way back needs, if `keep` says that there is one: the rows, and of some examples at a time
+    r, z, r k^n, z (h_{t-1} - v) and v, [time, 5, examples, n].
+    """
+    batch, time, _ = x.shape
+    dtype, n = weights.dtype, weights.shape[1] // 3
+    rows, before, after = rows_of(x, initial, n, dtype, padding, reverse)
+    half = np.array(0.5, dtype)  # NumPy takes longer to convert a number
+    kept = []
+    add, multiply, subtract, tanh = np.add, np.multiply, np.subtract, np.tanh
+    for part in pieces(batch, rows.shape[2], n):
+        steps = room_for(5, time, part, n, dtype) if keep else np.empty((1, 5, part.stop - part.start, n), dtype)
+        kept.append((part, steps))
+        walk = in_turns([(s[:2], *s) for s in steps], time)
+        for (gates, r, z, p, y, v), h, h_new, ended, a in zip(
+            walk,
+            before[:, part],
+            after[:, part],
+            endings(padding, part, time),
+            _parts(rows[:, part], weights, [view[0] for view in walk], [view[3] for view in walk]),
+            strict=True,
+        ):
+            tanh(gates, gates)
+            multiply(gates, half, gates)
+            add(gates, half, gates)
+            multiply(r, p, p)
+            add(a, p, v)
+            tanh(v, v)
+            subtract(h, v, y)
+            multiply(z, y, y)
+            add(v, y, h_new)
+            if ended is not None:
+                np.copyto(h_new, h, where=ended)
+    return results(after, padding, reverse), rows, kept
+
+
+def _factors(steps: Value, d: Value, padding: Value) -> None:
+    """For all steps, what dk^n, dr, dz and da^n are behind dh, to d, [4, time, examples, n]."""
+    steps = steps.swapaxes(0, 1)
+    gates, p_y, r, v = steps[:2], steps[2:4], steps[0], steps[4]
+    d_gates, (dk_new, dr, dz, da_new) = d[1:3], d
+    np.subtract(1, gates, d_gates)
+    np.multiply(v, v, da_new)
+    np.subtract(1, da_new, da_new)
+    np.multiply(da_new, dz, da_new)
+    np.multiply(da_new, r, dk_new)
+    np.multiply(d_gates, p_y, d_gates)
+    np.multiply(dr, da_new, dr)
+    if padding is not None:
+        np.copyto(d, 0, where=padding)
+
+
+def _gru_alone(
+    x: Value, w: Value, u: Value, b: Value, c: Value, initial: Value, *, reverse: bool, padding: Value
+) -> tuple[Value, Value]:
+    padding = in_order_of_walk(padding, reverse)
+    return gru_forward(x, gru_weights(w, u, b, c), initial, reverse=reverse, padding=padding, keep=False)[0]
+
+
+def gru_kernel(
     x: Value, w: Value, u: Value, b: Value, c: Value, initial: Value, *, reverse: bool, padding: Value
 ) -> tuple[tuple[Value, Value], Callable[[Sequence[Value], Sequence[bool]], Sequence[Value]]]:
-    # With a_t = x_t w + b and k_t = h_{t-1} u + c, each in three parts, and sigmoid(a) = tanh(a / 2) / 2 + 1 / 2 (the halves
-    # go into the weights once, and are exact):
+    """The kernel of `gru`: (outputs and final state, pull)."""
+    # With a_t = x_t w + b and k_t = h_{t-1} u + c, each in three parts:
     #   r, z = sigmoid(a^r + k^r), sigmoid(a^z + k^z),  v = tanh(a^n + r k^n),  h_t = (1 - z) v + z h_{t-1}
     #     = v + z (h_{t-1} - v)
     # Backwards, from dh, the cotangent of the final h, and e_t, that of output t:
     #   dh += e_t
-    #   da^n = dh (1 - z) (1 - v^2),  dk^n = da^n r,  da^r = dk^r = da^n k^n r (1 - r)
-    #   da^z = dk^z = dh (h_{t-1} - v) z (1 - z)
+    #   da^n = dh (1 - z) (1 - v^2),  dk^n = da^n r,  da^r = dk^r = da^n (r k^n) (1 - r)
+    #   da^z = dk^z = dh z (h_{t-1} - v) (1 - z)
     #   dh <- dh z + dk_t u^T
-    # All four are dh times what needs no recurrence, made for all steps at once. They stand in the order dk^n, r, z, da^n: the
-    # first three are dk_t with its parts in the order n, r, z, the last three da_t. At a step of padding h_t = h_{t-1}: the
-    # factors are 0, and z counts as 1.
-    batch, time, _ = x.shape
-    n, dtype = u.shape[0], w.dtype
-    rows = rows_of(x, dtype, padding)
-    w_and_bias, hidden_weight = by_gate(with_bias(w, b), _ORDER), by_gate(u, _ORDER)
-    w_and_bias[:2, -1] += c[: 2 * n].reshape(2, n)
-    w_and_bias[:2] *= 0.5
-    hidden_weight[:2] *= 0.5
-    halved, u_new, c_new = hidden_weight[:2], hidden_weight[2], c[2 * n :]
-    a = (rows @ w_and_bias).reshape(3, time, batch, n)
-    gates, v = a[:2], a[2]
-    before, after = states_of(initial, time, batch, n, dtype, reverse)
-    k = np.empty((time, batch, n), dtype)
-    product, part = np.empty((2, batch, n), dtype), np.empty((batch, n), dtype)
-    for ended, gates_t, r_t, z_t, v_t, k_t, h, new in steps(
-        reverse, padding, gates.swapaxes(0, 1), *gates, v, k, before, after
-    ):
-        np.matmul(h, halved, out=product)
-        np.add(gates_t, product, out=gates_t)
-        np.tanh(gates_t, out=gates_t)
-        np.multiply(gates_t, 0.5, out=gates_t)
-        np.add(gates_t, 0.5, out=gates_t)
-        np.matmul(h, u_new, out=k_t)
-        np.add(k_t, c_new, out=k_t)
-        np.multiply(r_t, k_t, out=part)
-        np.add(v_t, part, out=v_t)
-        np.tanh(v_t, out=v_t)
-        np.subtract(h, v_t, out=new)
-        np.multiply(z_t, new, out=new)
-        np.add(v_t, new, out=new)
-        if ended is not None:
-            np.copyto(new, h, where=ended)
+    # All four are dh times what needs no recurrence, made for all steps at once, in `d`. They stand in the order dk^n, r, z,
+    # da^n: the first three are dk_t with its parts in the order n, r, z, the last three da_t. At a step of padding
+    # h_t = h_{t-1}: the factors are 0, and dh stays.
+    padding = in_order_of_walk(padding, reverse)
+    ys, rows, kept = gru_forward(x, gru_weights(w, u, b, c), initial, reverse=reverse, padding=padding, keep=True)
 
     def pull(gs: Sequence[Value], wanted: Sequence[bool]) -> Sequence[Value]:
-        d, keep = _factors(gates, v, k, before, padding)
-        back = transposed(by_gate(u, _NEW_FIRST), time)
-        product, part = np.empty((3, batch, n), dtype), np.empty((batch, n), dtype)
-        dh = np.array(gs[1], dtype, order="C")
-        for _, d_t, dk, keep_t, e in steps(
-            not reverse, padding, d.swapaxes(0, 1), d[:3].swapaxes(0, 1), keep, incoming(gs[0], padding)
-        ):
-            np.add(dh, e, out=dh)
-            np.multiply(d_t, dh, out=d_t)
-            np.multiply(dh, keep_t, out=dh)
-            np.matmul(dk, back, out=product)
-            total(product, 0, out=part)
-            np.add(dh, part, out=dh)
-        d = d.reshape(4, time * batch, n)
-        dx, dw, db = pull_rows(rows, d[1:], by_gate(w, _ORDER), x.shape, wanted)
-        du, dc_new = before.reshape(time * batch, n).T @ d[:3], np.ones(time * batch, dtype) @ d[0]
-        dc = np.concatenate([db[0], db[1], dc_new])
-        return dx, side_by_side(dw, _ORDER), side_by_side(du, _BACK), side_by_side(db, _ORDER), dc, dh
+        time, (batch, n), dtype = len(rows), ys[1].shape, ys[1].dtype
+        d: Value = np.empty((4, time, batch, n), dtype)
+        es, back = incoming(gs[0], padding, reverse), transposed(u, _NEW_FIRST)
+        dhs = np.array(gs[1], dtype, order="C")
+        add, multiply, matmul = np.add, np.multiply, np.matmul
+        for part, steps in kept:
+            dh = dhs[part]
+            product, through = np.empty((3, *dh.shape), dtype), np.empty_like(dh)
+            _factors(steps, d[:, :, part], None if padding is None else padding[:, part])
+            by_step = d[:, :, part].swapaxes(0, 1)
+            for d_t, dk, z, e, ended in backwards(
+                by_step, by_step[:, :3], steps[:, 1], es[:, part], endings(padding, part, time)
+            ):
+                add(dh, e, dh)
+                multiply(d_t, dh, d_t)
+                matmul(dk, back, product)
+                total(product, 0, out=through)
+                if ended is None:
+                    multiply(dh, z, dh)
+                else:
+                    multiply(dh, z, dh, where=~ended)
+                add(dh, through, dh)
+        dx = pull_inputs(d[1:], w, _ORDER, reverse) if wanted[0] else None
+        k = x.shape[2] + 1
+        of_x, of_h = pull_rows(rows[..., :k], d[1:], _ORDER), pull_rows(rows[..., k:], d[:3], _BACK)
+        return dx, of_x[:-1], of_h[1:], of_x[-1], of_h[0], dhs
 
-    return results(after, padding, reverse), pull
+    return ys, pull
+
+
+_gru = fused(6, _gru_reference, forward=_gru_alone)(gru_kernel)
 
 
 def gru(

@@ -13,20 +13,23 @@ from fnn.autodiff.primitive import fused
 from fnn.functional.activations import sigmoid
 from fnn.functional.recurrence import (
     RecurrentParams,
-    by_gate,
+    backwards,
     check_recurrence,
+    endings,
+    gates_of,
+    in_order_of_walk,
+    in_turns,
     incoming,
-    last,
     padding_of,
-    pull_rows,
+    pieces,
+    pull_inputs,
+    pull_weights,
     results,
+    room_for,
     rows_of,
-    side_by_side,
-    states_of,
-    steps,
+    stacked,
     transposed,
     unrolled,
-    with_bias,
     zeros_or,
 )
 from fnn.tree import Record, show
@@ -60,104 +63,141 @@ def _lstm_reference(
     return unrolled(step, x, initial, reverse=reverse, padding=padding)
 
 
-def _factors(gates: Value, s_before: Value, m: Value, padding: Value) -> tuple[Value, Value, Value]:
-    """For all steps: what da is behind dh and ds, [4, time, batch, n]; q; and what ds is multiplied by, step to step."""
-    o, i, f, g = gates
-    da: Value = np.empty_like(gates)
-    do, di, df, dg = da
-    np.subtract(1, gates[:3], out=da[:3])
-    np.multiply(da[:3], gates[:3], out=da[:3])
-    np.multiply(do, m, out=do)
-    np.multiply(di, g, out=di)
-    np.multiply(df, s_before, out=df)
-    np.multiply(g, g, out=dg)
-    np.subtract(1, dg, out=dg)
-    np.multiply(dg, i, out=dg)
-    q = m * m
-    np.subtract(1, q, out=q)
-    np.multiply(q, o, out=q)
-    if padding is None:
-        return da, q, f
-    np.copyto(da, 0, where=padding)
-    np.copyto(q, 0, where=padding)
-    return da, q, np.where(padding, m.dtype.type(1), f)
+# The places of the gates in the kernel: i, f, o, g forwards, the three that are sigmoids side by side, and o, f, i, g
+# backwards, the three behind ds; and where in the latter the parameters' own are, i, f, g, o.
+_FORWARD, _BACKWARD, _BACK = (0, 1, 3, 2), (3, 1, 0, 2), (2, 1, 3, 0)
 
 
-# The order of the gates in the kernel, o, i, f, g: the three that are sigmoids side by side, and the three behind ds; and the
-# way back from it.
-_ORDER, _BACK = (3, 0, 1, 2), (1, 2, 3, 0)
+def lstm_weights(w: Value, u: Value, b: Value, c: Value) -> Value:
+    """All of them as the kernel takes them: with sigmoid(a) = tanh(a / 2) / 2 + 1 / 2 one tanh serves all gates, and the halves
+    go in here, where they are exact.
+    """
+    weights = stacked(w, u, b, c, _FORWARD)
+    weights[:, : 3 * u.shape[0]] *= 0.5
+    return weights
 
 
-@fused(7, _lstm_reference)
-def _lstm(
+def lstm_forward(
+    x: Value, weights: Value, hidden: Value, cell: Value, *, reverse: bool, padding: Value, keep: bool
+) -> tuple[tuple[Value, Value, Value], Value, list[tuple[slice, Value]]]:
+    """(outputs, h, s); and what the way back needs, if `keep` says that there is one: the rows, and of some examples at a time
+    i, f, o, g, s_{t-1} and m, [time + 1, 6, examples, n], of which the last has no more than s.
+    """
+    batch, time, _ = x.shape
+    dtype, n = weights.dtype, weights.shape[1] // 4
+    rows, before, after = rows_of(x, hidden, n, dtype, padding, reverse)
+    final, half = np.empty((batch, n), dtype), np.array(0.5, dtype)  # NumPy takes longer to convert a number
+    kept = []
+    add, multiply, tanh = np.add, np.multiply, np.tanh
+    for part in pieces(batch, rows.shape[2], n):
+        # Where nothing is kept two steps take turns: a state is written while that before it is still read.
+        steps = room_for(6, time + 1, part, n, dtype) if keep else np.empty((2, 6, part.stop - part.start, n), dtype)
+        kept.append((part, steps))
+        steps[0, 4] = 0 if cell is None else cell[part]
+        views = (steps[:, i] for i in (slice(4), slice(3), slice(2), slice(3, 5), 2, 5, 4))
+        walk = in_turns(list(zip(*views, strict=True)), time + 1)
+        products = np.empty_like(steps[0, :2])
+        i_g, f_s = products
+        for (gates, sigmoids, i_f, g_s, o, m, s), (*_, s_new), h, h_new, ended, _ in zip(
+            walk[:-1],
+            walk[1:],
+            before[:, part],
+            after[:, part],
+            endings(padding, part, time),
+            gates_of(rows[:, part], weights, 4, [view[0] for view in walk]),
+            strict=True,
+        ):
+            tanh(gates, gates)
+            multiply(sigmoids, half, sigmoids)
+            add(sigmoids, half, sigmoids)
+            multiply(i_f, g_s, products)
+            add(f_s, i_g, s_new)
+            tanh(s_new, m)
+            multiply(o, m, h_new)
+            if ended is not None:
+                np.copyto(h_new, h, where=ended)
+                np.copyto(s_new, s, where=ended)
+        final[part] = walk[time][-1]
+    return (*results(after, padding, reverse), final), rows, kept
+
+
+def _factors(steps: Value, d: Value, padding: Value) -> None:
+    """For all steps, what the cotangents of o, f, i and g are behind dh and ds, and q, to d, [5, time, examples, n]."""
+    steps = steps[:-1].swapaxes(0, 1)
+    i_f_o, i_o, g_s_m, g_m = steps[:3], steps[:3:2], steps[3:], steps[3::2]
+    d_ifo, d_gq = d[2::-1], d[3:]
+    np.subtract(1, i_f_o, d_ifo)
+    np.multiply(d_ifo, i_f_o, d_ifo)
+    np.multiply(d_ifo, g_s_m, d_ifo)
+    np.multiply(g_m, g_m, d_gq)
+    np.subtract(1, d_gq, d_gq)
+    np.multiply(d_gq, i_o, d_gq)
+    if padding is not None:
+        np.copyto(d, 0, where=padding)
+
+
+def _lstm_alone(
+    x: Value, w: Value, u: Value, b: Value, c: Value, hidden: Value, cell: Value, *, reverse: bool, padding: Value
+) -> tuple[Value, Value, Value]:
+    padding = in_order_of_walk(padding, reverse)
+    return lstm_forward(x, lstm_weights(w, u, b, c), hidden, cell, reverse=reverse, padding=padding, keep=False)[0]
+
+
+def lstm_kernel(
     x: Value, w: Value, u: Value, b: Value, c: Value, hidden: Value, cell: Value, *, reverse: bool, padding: Value
 ) -> tuple[tuple[Value, Value, Value], Callable[[Sequence[Value], Sequence[bool]], Sequence[Value]]]:
-    # With a_t = x_t w + b + h_{t-1} u + c in four parts, and sigmoid(a) = tanh(a / 2) / 2 + 1 / 2, so that one tanh over
-    # the whole of a_t serves all gates (the halves go into the weights once, and are exact):
+    """The kernel of `lstm`: (outputs and final state, pull)."""
+    # With a_t = x_t w + b + c + h_{t-1} u in four parts:
     #   i, f, o = sigmoid(a^i, a^f, a^o),  g = tanh(a^g),  s_t = f s_{t-1} + i g,  m_t = tanh(s_t),  h_t = o m_t
     # Backwards, from dh and ds, the cotangents of the final h and s, and e_t, that of output t:
     #   dh += e_t,  ds += dh q_t with q_t = o (1 - m_t^2)
     #   da^i = ds g i (1 - i),  da^f = ds s_{t-1} f (1 - f),  da^g = ds i (1 - g^2),  da^o = dh m_t o (1 - o)
     #   ds <- ds f,  dh <- da_t u^T
-    # q and the factors behind ds and dh need no recurrence: they are made for all steps at once, in `da`. Then
-    # dx_t = da_t w^T, dw = sum_t x_t^T da_t, du = sum_t h_{t-1}^T da_t, db = dc = sum_t da_t: one product each. At a step
-    # of padding h_t = h_{t-1} and s_t = s_{t-1}: da_t = 0, q_t = 0, and dh and ds stay.
-    batch, time, _ = x.shape
-    n, dtype = u.shape[0], w.dtype
-    rows = rows_of(x, dtype, padding)
-    w_and_bias, halved = by_gate(with_bias(w, b + c), _ORDER), by_gate(u, _ORDER)
-    w_and_bias[:3] *= 0.5
-    halved[:3] *= 0.5
-    gates = (rows @ w_and_bias).reshape(4, time, batch, n)
-    h_before, h_after = states_of(hidden, time, batch, n, dtype, reverse)
-    s_before, s_after = states_of(cell, time, batch, n, dtype, reverse)
-    m = np.empty((time, batch, n), dtype)
-    product, part = np.empty((4, batch, n), dtype), np.empty((batch, n), dtype)
-    moving = hidden is not None  # the product with a zero state is left out
-    for ended, a_t, gates_t, o_t, i_t, f_t, g_t, h, h_new, s, s_new, m_t in steps(
-        reverse, padding, gates.swapaxes(0, 1), gates[:3].swapaxes(0, 1), *gates, h_before, h_after, s_before, s_after, m
-    ):
-        if moving:
-            np.matmul(h, halved, out=product)
-            np.add(a_t, product, out=a_t)
-        moving = True
-        np.tanh(a_t, out=a_t)
-        np.multiply(gates_t, 0.5, out=gates_t)
-        np.add(gates_t, 0.5, out=gates_t)
-        np.multiply(f_t, s, out=s_new)
-        np.multiply(i_t, g_t, out=part)
-        np.add(s_new, part, out=s_new)
-        np.tanh(s_new, out=m_t)
-        np.multiply(o_t, m_t, out=h_new)
-        if ended is not None:
-            np.copyto(h_new, h, where=ended)
-            np.copyto(s_new, s, where=ended)
+    # q and the factors behind ds and dh need no recurrence: they are made for all steps at once, in `d`. Then
+    # dx_t = da_t w^T, dw = sum_t x_t^T da_t, du = sum_t h_{t-1}^T da_t, db = dc = sum_t da_t. At a step of padding
+    # h_t = h_{t-1} and s_t = s_{t-1}: da_t = 0, q_t = 0, and dh and ds stay.
+    padding = in_order_of_walk(padding, reverse)
+    ys, rows, kept = lstm_forward(x, lstm_weights(w, u, b, c), hidden, cell, reverse=reverse, padding=padding, keep=True)
 
     def pull(gs: Sequence[Value], wanted: Sequence[bool]) -> Sequence[Value]:
-        da, q, keep = _factors(gates, s_before, m, padding)
-        back = transposed(by_gate(u, _ORDER), time)
-        dh, ds = np.array(gs[1], dtype, order="C"), np.array(gs[2], dtype, order="C")
-        product, part = np.empty((4, batch, n), dtype), np.empty((batch, n), dtype)
-        for ended, d, d_o, d_ifg, q_t, keep_t, e in steps(
-            not reverse, padding, da.swapaxes(0, 1), da[0], da[1:].swapaxes(0, 1), q, keep, incoming(gs[0], padding)
-        ):
-            np.add(dh, e, out=dh)
-            np.multiply(dh, q_t, out=part)
-            np.add(ds, part, out=ds)
-            np.multiply(d_o, dh, out=d_o)
-            np.multiply(d_ifg, ds, out=d_ifg)
-            np.multiply(ds, keep_t, out=ds)
-            np.matmul(d, back, out=product)
-            if ended is None:
-                total(product, 0, out=dh)
-            else:
-                np.copyto(dh, total(product, 0), where=~ended)
-        da = da.reshape(4, time * batch, n)
-        dx, dw, db = pull_rows(rows, da, by_gate(w, _ORDER), x.shape, wanted)
-        du, db = h_before.reshape(time * batch, n).T @ da, side_by_side(db, _BACK)
-        return dx, side_by_side(dw, _BACK), side_by_side(du, _BACK), db, db.copy(), dh, ds
+        time, (batch, n), dtype = len(rows), ys[1].shape, ys[1].dtype
+        d: Value = np.empty((5, time, batch, n), dtype)
+        es, back = incoming(gs[0], padding, reverse), transposed(u, _BACKWARD)
+        dhs, dss = np.array(gs[1], dtype, order="C"), np.array(gs[2], dtype, order="C")
+        add, multiply, matmul = np.add, np.multiply, np.matmul
+        for part, steps in kept:
+            dh, ds = dhs[part], dss[part]
+            product, through = np.empty((4, *dh.shape), dtype), np.empty_like(dh)
+            _factors(steps, d[:, :, part], None if padding is None else padding[:, part])
+            by_step = d[:, :, part].swapaxes(0, 1)
+            for da, d_o, d_fig, q, f, e, ended in backwards(
+                by_step[:, :4],
+                by_step[:, 0],
+                by_step[:, 1:4],
+                by_step[:, 4],
+                steps[:-1, 1],
+                es[:, part],
+                endings(padding, part, time),
+            ):
+                add(dh, e, dh)
+                multiply(dh, q, through)
+                add(ds, through, ds)
+                multiply(d_o, dh, d_o)
+                multiply(d_fig, ds, d_fig)
+                matmul(da, back, product)
+                if ended is None:
+                    multiply(ds, f, ds)
+                    total(product, 0, out=dh)
+                else:
+                    multiply(ds, f, ds, where=~ended)
+                    np.copyto(dh, total(product, 0), where=~ended)
+        dx = pull_inputs(d[:4], w, _BACK, reverse) if wanted[0] else None
+        return dx, *pull_weights(rows, d[:4], _BACK), dhs, dss
 
-    return (*results(h_after, padding, reverse), last(s_after, reverse)), pull
+    return ys, pull
+
+
+_lstm = fused(7, _lstm_reference, forward=_lstm_alone)(lstm_kernel)
 
 
 def lstm(

@@ -7,7 +7,7 @@ behind the end of a row, or None where all rows are full.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from typing import Any
@@ -109,83 +109,184 @@ def padding_of(name: str, lengths: Value, x: Value) -> Value:
 # Layout and the walk through time
 
 
-def rows_of(x: Value, dtype: Any, padding: Value) -> Value:
-    """x as rows [time * batch, n_in + 1] with a last column of ones: rows @ [weight; bias] is the projection with its bias,
-    and rows.T @ d the gradients of both. Padding becomes 0, so that it has no influence whatever it is, nan included.
+def stacked(w: Value, u: Value, b: Value, c: Value, order: Sequence[int]) -> Value:
+    """[w; b; c; u], a new array, with the gates, which are blocks of columns, in this order."""
+    (n_in, width), n = w.shape, u.shape[0]
+    weights = np.empty((n_in + 2 + n, width), w.dtype)
+    for place, k in enumerate(order):
+        to, gate = weights[:, place * n : (place + 1) * n], slice(k * n, (k + 1) * n)
+        to[:n_in], to[n_in], to[n_in + 1], to[n_in + 2 :] = w[:, gate], b[gate], c[gate], u[:, gate]
+    return weights
+
+
+def rows_of(x: Value, initial: Value, n: int, dtype: Any, padding: Value, reverse: bool) -> tuple[Value, Value, Value]:
+    """Rows [x_t, 1, 1, h_{t-1}], [time, batch, n_in + 2 + n], in the order of the walk; and views of h_{t-1} and of h_t, [time,
+    batch, n], that the walk is still to write: each h_t is the end of the next row.
+
+    A row times [w; b; c; u] is what the gates of a step are made of, and all rows, transposed, times the cotangents of the
+    gates are the gradients of the four. Padding becomes 0, so that it has no influence whatever it is, nan included.
     """
-    batch, time, n = x.shape
-    rows = np.empty((time, batch, n + 1), dtype)
-    rows[..., :n] = x.transpose(1, 0, 2)
-    rows[..., n] = 1
+    batch, time, n_in = x.shape
+    rows = np.empty((time + 1, batch, n_in + 2 + n), dtype)
+    rows[:time, :, :n_in] = time_first(x, reverse)
     if padding is not None:
-        np.copyto(rows[..., :n], 0, where=padding)
-    return rows.reshape(time * batch, n + 1)
+        np.copyto(rows[:time, :, :n_in], 0, where=padding)
+    rows[:, :, n_in : n_in + 2] = 1
+    rows[0, :, n_in + 2 :] = 0 if initial is None else initial
+    states = rows[..., n_in + 2 :]
+    return rows[:time], states[:time], states[1:]
 
 
-def by_gate(weight: Value, order: Sequence[int]) -> Value:
-    """[rows, gates * n] as a new array [gates, rows, n], with the gates in this order: then each gate is one block of memory
-    at each step, and NumPy multiplies by all of them in one call.
+def time_first(x: Value, reverse: bool) -> Value:
+    """[batch, time, n] as [time, batch, n] in the order of the walk: a view. So the kernels themselves walk forwards only."""
+    return x[:, ::-1].transpose(1, 0, 2) if reverse else x.transpose(1, 0, 2)
+
+
+def batch_first(y: Value, reverse: bool) -> Value:
+    """The way back."""
+    return y[::-1].transpose(1, 0, 2) if reverse else y.transpose(1, 0, 2)
+
+
+def in_order_of_walk(padding: Value, reverse: bool) -> Value:
+    """The padding, as `time_first`."""
+    return padding[::-1] if reverse and padding is not None else padding
+
+
+def by_gate(weights: Value, gates: int) -> Value:
+    """A view of [rows, gates * n] as [gates, rows, n]: NumPy multiplies by all of them in one call, and then each gate is one
+    block of memory.
     """
-    n = weight.shape[1] // len(order)
-    return np.stack([weight[:, k * n : (k + 1) * n] for k in order])
+    rows, width = weights.shape
+    return weights.reshape(rows, gates, width // gates).swapaxes(0, 1)
 
 
-def side_by_side(parts: Value, order: Sequence[int]) -> Value:
-    """The way back, [gates, ..., n] to [..., gates * n]: the part at place order[k] comes k-th."""
-    return np.concatenate([parts[k] for k in order], -1)
+# OpenBLAS multiplies without packing its operands first where there are at most a million multiplications, which is quicker by
+# an eighth. So as many examples walk through time together, in multiples of 16, and all they work on stays in cache.
+_UNPACKED, _MULTIPLE = 10**6, 16
 
 
-def with_bias(weight: Value, bias: Value) -> Value:
-    """[weight; bias], a new array."""
-    return np.concatenate([weight, bias[np.newaxis]])
+def pieces(batch: int, width: int, n: int) -> list[slice]:
+    """The examples that walk together, where a step is a product [examples, width] @ [width, n] for each gate."""
+    size = _UNPACKED // max(1, width * n) // _MULTIPLE * _MULTIPLE or max(batch, 1)
+    return [slice(i, min(i + size, batch)) for i in range(0, batch, size)]
 
 
-def pull_rows(
-    rows: Value, d: Value, weight: Value, shape: tuple[int, int, int], wanted: Sequence[bool]
-) -> tuple[Value, Value, Value]:
-    """Cotangents of x, weight [gates, n_in, n] and bias [gates, n] from d, that of rows @ [weight; bias], [gates, time *
-    batch, n].
+def at_once(rows: Value, n: int) -> bool:
+    """Whether a step multiplies whole rows; else the part of x, which needs no recurrence, is one product for all steps.
+
+    The latter reads these weights once, but is slower where products could do without packing.
     """
-    batch, time, n = shape
-    dx = total(d @ weight.transpose(0, 2, 1), 0).reshape(time, batch, n).transpose(1, 0, 2) if wanted[0] else None
-    both = rows.T @ d
-    return dx, both[:, :-1], both[:, -1]
+    time, batch, width = rows.shape
+    return bool(time == 1 or (batch >= _MULTIPLE and batch * width * n <= _UNPACKED))
 
 
-def states_of(initial: Value, time: int, batch: int, n: int, dtype: Any, reverse: bool) -> tuple[Value, Value]:
-    """Two views, [time, batch, n], of one array: the state before each step, the first one set, and that after it."""
-    states = np.empty((time + 1, batch, n), dtype)
-    states[time if reverse else 0] = 0 if initial is None else initial
-    return (states[1:], states[:-1]) if reverse else (states[:-1], states[1:])
+def gates_of(rows: Value, weights: Value, gates: int, into: Iterable[Value]) -> Iterator[None]:
+    """Writes rows[t] @ weights to into[t], by gate, [gates, batch, n], whenever the next step is asked for: a row ends in the
+    state that the step before has made.
+    """
+    n = weights.shape[1] // gates
+    if at_once(rows, n):
+        weights = by_gate(weights, gates)
+        for row, out in zip(rows, into, strict=False):
+            np.matmul(row, weights, out)
+            yield
+    else:
+        inputs, hidden, weights, product, moved, out_of_product = in_halves(rows, weights, gates)
+        for a, row, out in zip(inputs, hidden, into, strict=False):
+            product(row, weights, out_of_product)
+            np.add(a, moved, out)
+            yield
 
 
-def steps(reverse: bool, padding: Value, *arrays: Value) -> list[tuple[Value, ...]]:
-    """For each step, in the order of the walk: its padding or None, and its views of the arrays, all made at once."""
-    walk = list(zip([None] * len(arrays[0]) if padding is None else padding, *arrays, strict=True))
-    return walk[::-1] if reverse else walk
+def in_halves(rows: Value, weights: Value, gates: int) -> tuple[Value, Value, Value, Callable[..., Value], Value, Value]:
+    """The products of [x_t, 1], [time, gates, batch, n]. And of the others what they are made with at each step: [1, h_{t-1}],
+    [time, batch, 1 + n], their weights, the function, where to find the result, [gates, batch, n], and where to write it.
+    """
+    time, batch, width = rows.shape
+    n = weights.shape[1] // gates
+    k = width - n - 1
+    inputs = rows[..., :k].reshape(time * batch, k)
+    moved = np.empty((gates, batch, n), weights.dtype)
+    if batch == 1:  # gates side by side are the same memory as one by one, and one product is quicker than several
+        a = (inputs @ weights[:k]).reshape(time, gates, 1, n)
+        return a, rows[..., k:], weights[k:], np.dot, moved, moved.reshape(1, gates * n)
+    a = (inputs @ by_gate(weights[:k], gates)).reshape(gates, time, batch, n).swapaxes(0, 1)
+    return a, rows[..., k:], by_gate(weights[k:], gates), np.matmul, moved, moved
+
+
+def room_for(arrays: int, time: int, part: slice, n: int, dtype: Any) -> Value:
+    """For these examples, [time, arrays, examples, n], in memory by array: to work on all steps of one is quicker then."""
+    return np.empty((arrays, time, part.stop - part.start, n), dtype).swapaxes(0, 1)
+
+
+def in_turns(views: list[tuple[Value, ...]], time: int) -> list[tuple[Value, ...]]:
+    """For so many steps, one of these after the other, over and over."""
+    return (views * (time // len(views) + 1))[:time]
+
+
+def endings(padding: Value, part: slice, time: int) -> Value:
+    """For each step the padding of these examples, or None."""
+    return [None] * time if padding is None else padding[:, part]
 
 
 def results(after: Value, padding: Value, reverse: bool) -> tuple[Value, Value]:
-    """(outputs [batch, time, n], the last state): views of the states, with zeros in the padding."""
-    outputs = after if padding is None else np.where(padding, after.dtype.type(0), after)
-    return outputs.transpose(1, 0, 2), last(after, reverse)
+    """(outputs [batch, time, n], zero in the padding, and the last state, which does not keep all the others alive)."""
+    if padding is not None:
+        outputs = np.where(padding, after.dtype.type(0), after)
+    elif after.strides[1] > 2 * after.shape[2] * after.itemsize:  # a view would keep far more alive than it shows
+        outputs = after.copy()
+    else:
+        outputs = after
+    return batch_first(outputs, reverse), after[-1].copy()
 
 
-def last(after: Value, reverse: bool) -> Value:
-    """The state behind the last step, in memory of its own, so that it does not keep all the others alive."""
-    return after[0 if reverse else -1].copy()
+# The way back
 
 
-def incoming(g: Value, padding: Value) -> Value:
-    """The cotangent of the outputs with time first, zero in the padding."""
-    g = g.transpose(1, 0, 2)
+def incoming(g: Value, padding: Value, reverse: bool) -> Value:
+    """The cotangent of the outputs, time first, zero in the padding."""
+    g = time_first(g, reverse)
     return g if padding is None else np.where(padding, g.dtype.type(0), g)
 
 
-def transposed(weight: Value, time: int) -> Value:
-    """[..., n, m] to [..., m, n], for one product per step: a copy in order pays from about six steps on."""
-    view = weight.swapaxes(-1, -2)
-    return np.ascontiguousarray(view) if time > 5 else view
+def transposed(u: Value, order: Sequence[int]) -> Value:
+    """[n, gates * n] as a new array [gates, n, n]: each gate transposed, in this order."""
+    n, width = u.shape
+    # Columns of rows that are a power of two apart share few lines of the cache, and would take four times as long to read.
+    apart = np.empty((n, width + 1), u.dtype)[:, :width]
+    apart[...] = u
+    back = np.empty((len(order), n, n), u.dtype)
+    for to, k in zip(back, order, strict=True):
+        to[...] = apart[:, k * n : (k + 1) * n].T
+    return back
+
+
+def backwards(*arrays: Value) -> Iterator[tuple[Value, ...]]:
+    """Their steps, from the last to the first."""
+    return zip(*[array[::-1] for array in arrays], strict=True)
+
+
+def pull_rows(rows: Value, d: Value, order: Sequence[int]) -> Value:
+    """[columns of rows, gates * n]: the gradient of what rows [time, batch, columns] were multiplied by, from the cotangents d
+    of the products, [gates, time, batch, n], of which the k-th gate of the parameters is at place order[k].
+    """
+    gates, time, batch, n = d.shape
+    parts = rows.reshape(time * batch, rows.shape[2]).T @ d.reshape(gates, time * batch, n)
+    return np.concatenate([parts[k] for k in order], 1)
+
+
+def pull_weights(rows: Value, d: Value, order: Sequence[int]) -> tuple[Value, Value, Value, Value]:
+    """The gradients of w, u, b and c where all of a row meets the same cotangent."""
+    both, k = pull_rows(rows, d, order), rows.shape[2] - d.shape[3] - 2
+    return both[:k], both[k + 2 :], both[k], both[k + 1]
+
+
+def pull_inputs(d: Value, w: Value, order: Sequence[int], reverse: bool) -> Value:
+    """The cotangent of x from that of the gates, [gates, time, batch, n], of which the k-th of w is at place order[k]."""
+    gates, time, batch, n = d.shape
+    by_inputs = by_gate(w, gates).transpose(0, 2, 1)[np.argsort(order)]
+    dx = total(d.reshape(gates, time * batch, n) @ by_inputs, 0)
+    return batch_first(dx.reshape(time, batch, w.shape[0]), reverse)
 
 
 # The reference

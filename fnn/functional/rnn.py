@@ -11,17 +11,21 @@ from fnn.arrays import Array2, Array3, Int1, Value
 from fnn.autodiff.primitive import fused
 from fnn.functional.recurrence import (
     RecurrentParams,
+    backwards,
     check_recurrence,
+    endings,
+    gates_of,
+    in_order_of_walk,
     incoming,
     padding_of,
-    pull_rows,
+    pieces,
+    pull_inputs,
+    pull_weights,
     results,
     rows_of,
-    states_of,
-    steps,
+    stacked,
     transposed,
     unrolled,
-    with_bias,
     zeros_or,
 )
 
@@ -36,57 +40,81 @@ def _rnn_reference(
     return unrolled(step, x, (zeros_or(initial, x, u, w.dtype),), reverse=reverse, padding=padding)
 
 
-@fused(6, _rnn_reference)
-def _rnn(
+def rnn_weights(w: Value, u: Value, b: Value, c: Value) -> Value:
+    """All of them as the kernel takes them."""
+    return stacked(w, u, b, c, (0,))
+
+
+def rnn_forward(
+    x: Value, weights: Value, initial: Value, *, activation: str, reverse: bool, padding: Value
+) -> tuple[tuple[Value, Value], Value, Value]:
+    """(outputs, h); and for the way back the rows and the states after each step, which are kept in any case."""
+    batch, time, _ = x.shape
+    n = weights.shape[1]
+    rows, before, after = rows_of(x, initial, n, weights.dtype, padding, reverse)
+    zero = np.array(0, weights.dtype)  # NumPy takes longer to convert a number
+    tanh, maximum = np.tanh, np.maximum
+    for part in pieces(batch, rows.shape[2], n):
+        states = after[:, part]
+        for h, h_new, ended, _ in zip(
+            before[:, part],
+            states,
+            endings(padding, part, time),
+            gates_of(rows[:, part], weights, 1, states[:, np.newaxis]),
+            strict=True,
+        ):
+            if activation == "tanh":
+                tanh(h_new, h_new)
+            else:
+                maximum(h_new, zero, out=h_new)
+            if ended is not None:
+                np.copyto(h_new, h, where=ended)
+    return results(after, padding, reverse), rows, after
+
+
+def _factors(states: Value, d: Value, activation: str, padding: Value) -> None:
+    """f' for all steps, to d, [time, examples, n]."""
+    if activation == "tanh":
+        np.multiply(states, states, d)
+        np.subtract(1, d, d)
+    else:
+        np.copyto(d, states > 0)
+    if padding is not None:
+        np.copyto(d, 0, where=padding)
+
+
+def rnn_kernel(
     x: Value, w: Value, u: Value, b: Value, c: Value, initial: Value, *, activation: str, reverse: bool, padding: Value
 ) -> tuple[tuple[Value, Value], Callable[[Sequence[Value], Sequence[bool]], Sequence[Value]]]:
-    # h_t = f(a_t), a_t = x_t w + b + h_{t-1} u + c. With g_t the cotangent of output t, backwards from dh, that of h_T:
-    #   dh += g_t,  da_t = dh * f'(a_t),  dh <- da_t u^T
-    #   f' = 1 - h_t^2 for tanh, [h_t > 0] for relu: needs no recurrence
-    # and dx_t = da_t w^T, dw = sum_t x_t^T da_t, du = sum_t h_{t-1}^T da_t, db = dc = sum_t da_t: one product each, after
-    # the loop. At a step of padding h_t = h_{t-1}: da_t = 0, and dh stays.
-    batch, time, _ = x.shape
-    n, dtype = u.shape[0], w.dtype
-    rows = rows_of(x, dtype, padding)
-    a = (rows @ with_bias(w, b + c)).reshape(time, batch, n)
-    before, after = states_of(initial, time, batch, n, dtype, reverse)
-    product = np.empty((batch, n), dtype)
-    tanh = activation == "tanh"
-    moving = initial is not None  # the product with a zero state is left out
-    for ended, a_t, h, new in steps(reverse, padding, a, before, after):
-        if moving:
-            np.matmul(h, u, out=product)
-            np.add(a_t, product, out=a_t)
-        moving = True
-        if tanh:
-            np.tanh(a_t, out=new)
-        else:
-            np.maximum(a_t, 0, out=new)
-        if ended is not None:
-            np.copyto(new, h, where=ended)
+    """The kernel of `rnn`: (outputs and final state, pull)."""
+    # h_t = f(a_t), a_t = x_t w + b + c + h_{t-1} u. With e_t the cotangent of output t, backwards from dh, that of h_T:
+    #   dh += e_t,  da_t = dh * f'(a_t),  dh <- da_t u^T
+    #   f' = 1 - h_t^2 for tanh, [h_t > 0] for relu: needs no recurrence: made for all steps at once, in `d`
+    # and dx_t = da_t w^T, dw = sum_t x_t^T da_t, du = sum_t h_{t-1}^T da_t, db = dc = sum_t da_t. At a step of padding
+    # h_t = h_{t-1}: da_t = 0, and dh stays.
+    padding = in_order_of_walk(padding, reverse)
+    ys, rows, after = rnn_forward(x, rnn_weights(w, u, b, c), initial, activation=activation, reverse=reverse, padding=padding)
 
     def pull(gs: Sequence[Value], wanted: Sequence[bool]) -> Sequence[Value]:
-        if tanh:
-            da = after * after
-            np.subtract(1, da, out=da)
-        else:
-            da = (after > 0).astype(dtype)
-        if padding is not None:
-            np.copyto(da, 0, where=padding)
-        back = transposed(u, time)
+        time, (batch, n), dtype = len(rows), ys[1].shape, ys[1].dtype
+        d: Value = np.empty((time, batch, n), dtype)
+        _factors(after, d, activation, padding)
+        es, (back,) = incoming(gs[0], padding, reverse), transposed(u, (0,))
         dh = np.array(gs[1], dtype, order="C")
-        for ended, d, g in steps(not reverse, padding, da, incoming(gs[0], padding)):
-            np.add(dh, g, out=dh)
-            np.multiply(d, dh, out=d)
+        for da, e, ended in backwards(d, es, endings(padding, slice(None), time)):
+            np.add(dh, e, dh)
+            np.multiply(da, dh, da)
             if ended is None:
-                np.matmul(d, back, out=dh)
+                np.matmul(da, back, dh)
             else:
-                np.copyto(dh, d @ back, where=~ended)
-        da = da.reshape(time * batch, n)
-        dx, dw, db = pull_rows(rows, da[np.newaxis], w[np.newaxis], x.shape, wanted)
-        return dx, dw[0], before.reshape(time * batch, n).T @ da, db[0], db[0].copy(), dh
+                np.copyto(dh, da @ back, where=~ended)
+        dx = pull_inputs(d[np.newaxis], w, (0,), reverse) if wanted[0] else None
+        return dx, *pull_weights(rows, d[np.newaxis], (0,)), dh
 
-    return results(after, padding, reverse), pull
+    return ys, pull
+
+
+_rnn = fused(6, _rnn_reference)(rnn_kernel)
 
 
 def rnn(

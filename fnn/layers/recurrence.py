@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
-from fnn.arrays import Array3
+import numpy as np
+
+from fnn.arrays import Array3, Value
 from fnn.functional.checks import check_int
-from fnn.functional.gru import gru
-from fnn.functional.lstm import lstm
+from fnn.functional.gru import gru, gru_forward, gru_kernel, gru_weights
+from fnn.functional.lstm import lstm, lstm_forward, lstm_kernel, lstm_weights
 from fnn.functional.numeric import concatenate
 from fnn.functional.recurrence import RecurrentParams
-from fnn.functional.rnn import check_activation, rnn
+from fnn.functional.rnn import check_activation, rnn, rnn_forward, rnn_kernel, rnn_weights
 from fnn.layers.layer import Composable
+from fnn.layers.pullback import Pull, by_tape
 from fnn.layers.spec import Spec
-from fnn.mode import Mode
+from fnn.mode import EVAL, Mode
+from fnn.promises import beside
 from fnn.random import Key
 
 
@@ -24,6 +29,26 @@ def _check(spec: RNN | LSTM | GRU) -> None:
     check_int(name, "n_hidden", spec.n_hidden)
     if not isinstance(spec.reverse, bool):
         raise TypeError(f"{name}: reverse is {spec.reverse!r}, a {type(spec.reverse).__name__}, expected a bool")
+
+
+def _four(params: RecurrentParams) -> tuple[Value, Value, Value, Value]:
+    return params.input_weight, params.hidden_weight, params.input_bias, params.hidden_bias
+
+
+def _vjp(
+    kernel: Callable[..., Any], states: int, params: RecurrentParams, x: Value, wanted: bool, **options: Any
+) -> tuple[Value, None, Pull]:
+    """That of a kernel with so many states, which start from zeros and whose last values nobody sees."""
+    (y, *final), pull = kernel(x, *_four(params), *[None] * states, padding=None, **options)
+    none = [np.zeros_like(state) for state in final]
+
+    def back(g: Value, into: RecurrentParams) -> Value:
+        parts = pull([g, *none], (wanted, True, True, True, True, *[False] * states))
+        for leaf, part in zip(_four(into), parts[1:5], strict=True):
+            leaf[...] = part
+        return parts[0]
+
+    return y, None, back
 
 
 @dataclass(frozen=True, repr=False)
@@ -52,6 +77,16 @@ class RNN(Spec, Composable):
     def forward(self, params: RecurrentParams, state: None, x: Array3, mode: Mode, /) -> tuple[Array3, None]:
         """The outputs of rnn(params, x)."""
         return rnn(params, x, reverse=self.reverse, activation=self.activation)[0], None
+
+    def vjp(self, params: RecurrentParams, state: None, x: Value, mode: Mode, wanted: bool, /) -> tuple[Value, None, Pull]:
+        """The kernel of `rnn`."""
+        return _vjp(rnn_kernel, 1, params, x, wanted, activation=self.activation, reverse=self.reverse)
+
+    def evaluator(self, params: RecurrentParams, state: None, /) -> Callable[[Value], Value]:
+        """The kernel of `rnn`, with its weights in order."""
+        weights = rnn_weights(*_four(params))
+        options: Any = {"activation": self.activation, "reverse": self.reverse, "padding": None}
+        return lambda x: rnn_forward(x, weights, None, **options)[0][0]
 
 
 @dataclass(frozen=True, repr=False)
@@ -85,6 +120,15 @@ class LSTM(Spec, Composable):
         """The outputs of lstm(params, x)."""
         return lstm(params, x, reverse=self.reverse)[0], None
 
+    def vjp(self, params: RecurrentParams, state: None, x: Value, mode: Mode, wanted: bool, /) -> tuple[Value, None, Pull]:
+        """The kernel of `lstm`."""
+        return _vjp(lstm_kernel, 2, params, x, wanted, reverse=self.reverse)
+
+    def evaluator(self, params: RecurrentParams, state: None, /) -> Callable[[Value], Value]:
+        """The kernel of `lstm`, with its weights in order."""
+        weights, reverse = lstm_weights(*_four(params)), self.reverse
+        return lambda x: lstm_forward(x, weights, None, None, reverse=reverse, padding=None, keep=False)[0][0]
+
 
 @dataclass(frozen=True, repr=False)
 class GRU(Spec, Composable):
@@ -110,6 +154,15 @@ class GRU(Spec, Composable):
     def forward(self, params: RecurrentParams, state: None, x: Array3, mode: Mode, /) -> tuple[Array3, None]:
         """The outputs of gru(params, x)."""
         return gru(params, x, reverse=self.reverse)[0], None
+
+    def vjp(self, params: RecurrentParams, state: None, x: Value, mode: Mode, wanted: bool, /) -> tuple[Value, None, Pull]:
+        """The kernel of `gru`."""
+        return _vjp(gru_kernel, 1, params, x, wanted, reverse=self.reverse)
+
+    def evaluator(self, params: RecurrentParams, state: None, /) -> Callable[[Value], Value]:
+        """The kernel of `gru`, with its weights in order."""
+        weights, reverse = gru_weights(*_four(params)), self.reverse
+        return lambda x: gru_forward(x, weights, None, reverse=reverse, padding=None, keep=False)[0][0]
 
 
 Recurrent: TypeAlias = RNN | LSTM | GRU
@@ -139,6 +192,35 @@ class Bidirectional(Spec, Composable):
         ahead = self.ahead.forward(params[0], None, x, mode)[0]
         back = self.back.forward(params[1], None, x, mode)[0]
         return concatenate([ahead, back], axis=2), None
+
+    def vjp(
+        self, params: tuple[RecurrentParams, RecurrentParams], state: None, x: Value, mode: Mode, wanted: bool, /
+    ) -> tuple[Value, None, Pull]:
+        """Those of the two."""
+        rules = self._rules("vjp")
+        if None in rules:  # a subclass with a `forward` of its own
+            return by_tape(lambda p, x: self.forward(p, state, x, mode), params, state, x, wanted)
+        ahead, _, pull_ahead = rules[0](self.ahead, params[0], None, x, mode, wanted)
+        back, _, pull_back = rules[1](self.back, params[1], None, x, mode, wanted)
+        n = ahead.shape[2]
+
+        def pull(g: Value, into: tuple[RecurrentParams, RecurrentParams]) -> Value:
+            dx, other = pull_ahead(g[..., :n], into[0]), pull_back(g[..., n:], into[1])
+            return dx + other if wanted else None
+
+        return np.concatenate([ahead, back], axis=2), None, pull
+
+    def evaluator(self, params: tuple[RecurrentParams, RecurrentParams], state: None, /) -> Callable[[Value], Value]:
+        """Those of the two."""
+        rules = self._rules("evaluator")
+        if None in rules:  # a subclass with a `forward` of its own
+            return lambda x: self.forward(params, state, x, EVAL)[0]
+        ahead, back = rules[0](self.ahead, params[0], None), rules[1](self.back, params[1], None)
+        return lambda x: np.concatenate([ahead(x), back(x)], axis=2)
+
+    def _rules(self, name: str) -> list[Any]:
+        parts: Any = self.ahead, self.back
+        return [beside(part.__class__, "forward", name) for part in parts]
 
 
 def bidirectional(layer: Recurrent, /) -> Bidirectional:

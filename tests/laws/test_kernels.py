@@ -44,3 +44,13 @@ def test_a_fused_kernel_computes_only_the_cotangents_that_are_wanted(case: Kerne
     for k, arg in enumerate(args):
         alone = fnn.grad(lambda a, k=k: f((*args[:k], a, *args[k + 1 :])))(arg)
         np.testing.assert_allclose(alone, every[k], rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("case", KERNELS, ids=lambda case: case.name)
+def test_what_runs_where_nothing_is_differentiated_gives_the_bits_of_the_kernel(case: KernelCase) -> None:
+    args = case.draw(np.random.default_rng(1))
+    *expected, _ = case.op.kernel(*args, *case.constants, **case.options)
+    found = case.op(*args, *case.constants, **case.options)
+    leaves = fnn.tree.leaves(expected)
+    for a, b in zip(fnn.tree.leaves(found), leaves, strict=True):
+        assert np.array_equal(a, b, equal_nan=True)
