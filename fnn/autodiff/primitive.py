@@ -255,7 +255,7 @@ def fused(
 
         only_first = [k == 0 for k in range(n)]
         op.vjp = vjp  # type: ignore[attr-defined]  # for checked_form_of
-        op.plain = lambda *args: kernel(*args)[0]  # type: ignore[attr-defined]  # as above
+        op.plain = forward or (lambda *args: kernel(*args)[0])  # type: ignore[attr-defined]  # as above
         op.kernel = kernel  # type: ignore[attr-defined]  # for tests and for layers that have a vjp, which share the kernels
         op.reference = reference  # type: ignore[attr-defined]  # as above
         return op

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from fnn.arrays import Array, Array2, Array3, Array4, Array5, Int1, SameRank, Value
-from fnn.autodiff.primitive import fused
+from fnn.autodiff.primitive import checked_form_of, fused
 from fnn.autodiff.tracer import value_of
 from fnn.functional.checks import check_array
 from fnn.functional.windows import Pairs, Sizes, check_padding, spatial_tuple
@@ -218,6 +218,12 @@ def pad(x: SameRank, padding: Sides, /, *, mode: PadMode = "zeros") -> SameRank:
     return _pad(x, pairs=pairs, mode=_PAD_MODES[mode])  # type: ignore[no-any-return]  # a Value is untyped
 
 
+def _flatten_vjp(x: Value) -> tuple[Value, Callable[[Value], Value]]:
+    shape = x.shape
+    return x.reshape(shape[0], prod(shape[1:])), lambda g: g.reshape(shape)
+
+
+@checked_form_of(_flatten_vjp)
 def flatten(x: Array, /) -> Array2:
     """[batch, ...] -> [batch, n], in row-major order; may be a view of x.
 
@@ -231,6 +237,18 @@ def flatten(x: Array, /) -> Array2:
     return x.reshape(x.shape[0], prod(x.shape[1:]))
 
 
+def _last_step_vjp(x: Value) -> tuple[Value, Callable[[Value], Value]]:
+    batch, time, n = x.shape
+
+    def pull(g: Value) -> Value:
+        dx = np.zeros((time, batch, n), g.dtype).transpose(1, 0, 2)  # step by step in memory, as recurrent layers read it
+        dx[:, -1] = g
+        return dx
+
+    return np.copy(x[:, -1]), pull
+
+
+@checked_form_of(_last_step_vjp)
 def last_step(x: Array3, lengths: Int1 | None = None, /) -> Array2:
     """The last time step of each example: [batch, time, features] -> [batch, features].
 

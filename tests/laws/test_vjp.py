@@ -101,6 +101,14 @@ def test_every_activation(activation: Activation, seed: int, dtype: Any, wanted:
     check_vjp(fnn.Function(activation.f), None, None, cast(x, dtype), fnn.EVAL, wanted, rng)
 
 
+@pytest.mark.parametrize(("f", "size"), [(fnn.flatten, (3, 2, 4)), (fnn.flatten, (3, 4)), (fnn.last_step, (3, 5, 2))])
+@given(seed=seeds, dtype=dtypes, wanted=st.booleans())
+def test_functions_that_only_move_numbers(f: Any, size: tuple[int, ...], seed: int, dtype: Any, wanted: bool) -> None:
+    rng = np.random.default_rng(seed)
+    assert unchecked_vjp(f)
+    check_vjp(fnn.Function(f), None, None, cast(rng.normal(size=size), dtype), fnn.EVAL, wanted, rng)
+
+
 def test_which_activations_and_layers_need_no_tape(monkeypatch: pytest.MonkeyPatch) -> None:
     functions: list[Any] = [fnn.relu, fnn.sigmoid, fnn.tanh, fnn.softplus, fnn.gelu, fnn.silu]
     assert all(unchecked_vjp(f) for f in functions)
