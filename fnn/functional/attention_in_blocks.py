@@ -13,9 +13,10 @@ from fnn.autodiff.tape import sum_to
 from fnn.autodiff.tracer import value_of
 from fnn.random import Key
 
-# Scores that are computed at a time: what fits into the cache of a core. Where all of them together are not more than
-# KEPT, they are kept for the backward pass, which else computes them again.
-BLOCK = 2**19
+# Scores that are computed at a time: what fits into the cache of a core, but those of so many rows at the least. Where all of
+# them together are not more than KEPT, they are kept for the backward pass, which else computes them again.
+_BLOCK = 2**17
+_BLOCK_ROWS = 128
 KEPT = 2**20
 # Rows of a block at the least, however long they are: a product of few rows is slow.
 _ROWS = 16
@@ -24,6 +25,11 @@ _ROWS = 16
 _CAUSAL_ROWS = 32
 _CAUSAL_FRACTION = 16
 _CAUSAL_SCORES = 2**16
+
+
+def block_size(memory_time: int) -> int:
+    """The number of scores to compute at a time."""
+    return max(_BLOCK, _BLOCK_ROWS * memory_time)
 
 
 class _Block(NamedTuple):

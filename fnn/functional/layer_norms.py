@@ -71,8 +71,8 @@ def _layer_norm_reference(x: Value, scale: Value, shift: Value, *, eps: float) -
     return centred / np.sqrt(var + eps) * scale + shift
 
 
-@fused(3, _layer_norm_reference)
-def _layer_norm(x: Value, scale: Value, shift: Value, *, eps: float) -> tuple[Value, _Pull]:
+def layer_norm_kernel(x: Value, scale: Value, shift: Value, *, eps: float) -> tuple[Value, _Pull]:
+    """The kernel of `layer_norm`."""
     # Per row of d features, m = sum_i x_i / d, v = sum_i (x_i - m)^2 / d, r = 1 / sqrt(v + eps), h_i = (x_i - m) r:
     #   y_i = scale_i h_i + shift_i,  and over all rows  dshift_i = sum g_i,  dscale_i = sum g_i h_i
     # With e_i = g_i scale_i the cotangent of h_i: dh_i = r (dx_i - dm) + (x_i - m) dr, where dr = -r^2 / d sum_j h_j dx_j
@@ -107,6 +107,9 @@ def _layer_norm(x: Value, scale: Value, shift: Value, *, eps: float) -> tuple[Va
     return y.reshape(x.shape), pull
 
 
+_layer_norm = fused(3, _layer_norm_reference)(layer_norm_kernel)
+
+
 def layer_norm(params: NormParams, x: SameRank, /, *, eps: float = 1e-5) -> SameRank:
     """(x - mean) / sqrt(var + eps) * scale + shift, with mean and (biased) variance of each row over the last axis.
 
@@ -138,8 +141,8 @@ def _rms_norm_reference(x: Value, scale: Value, *, eps: float) -> Value:
     return x / np.sqrt(np.mean(x * x, -1, keepdims=True) + eps) * scale
 
 
-@fused(2, _rms_norm_reference)
-def _rms_norm(x: Value, scale: Value, *, eps: float) -> tuple[Value, _Pull]:
+def rms_norm_kernel(x: Value, scale: Value, *, eps: float) -> tuple[Value, _Pull]:
+    """The kernel of `rms_norm`."""
     # As layer norm without its mean: with r = 1 / sqrt(sum_i x_i^2 / d + eps), h_i = x_i r and e_i = g_i scale_i,
     #   y_i = scale_i h_i,  dscale_i = sum over all rows of g_i h_i,  dx_j = r (e_j - h_j sum_i e_i h_i / d).
     d = x.shape[-1]
@@ -160,6 +163,9 @@ def _rms_norm(x: Value, scale: Value, *, eps: float) -> tuple[Value, _Pull]:
         return dx.reshape(x.shape), dscale
 
     return y.reshape(x.shape), pull
+
+
+_rms_norm = fused(2, _rms_norm_reference)(rms_norm_kernel)
 
 
 def rms_norm(params: ScaleParams, x: SameRank, /, *, eps: float = 1e-5) -> SameRank:
@@ -192,8 +198,8 @@ def _group_norm_reference(x: Value, scale: Value, shift: Value, *, groups: int, 
     return (centred / np.sqrt(var + eps)).reshape(x.shape) * scale + shift
 
 
-@fused(3, _group_norm_reference)
-def _group_norm(x: Value, scale: Value, shift: Value, *, groups: int, eps: float) -> tuple[Value, _Pull]:
+def group_norm_kernel(x: Value, scale: Value, shift: Value, *, groups: int, eps: float) -> tuple[Value, _Pull]:
+    """The kernel of `group_norm` and `instance_norm`."""
     # For each example b, with its places s and channels c; in the group of c are n pairs (s, c'), and M is the mean over them:
     #   m = M x,  v = M (x - m)^2,  r = 1 / sqrt(v + eps),  h = (x - m) r,  y = scale h + shift
     #   dshift_c = sum_bs g,  dscale_c = sum_bs g h,  and with e = g scale, as in layer norm,  dx = r (e - M e - h M (e h)).
@@ -228,6 +234,9 @@ def _group_norm(x: Value, scale: Value, shift: Value, *, groups: int, eps: float
         return dx.reshape(x.shape), dscale, dshift
 
     return y.reshape(x.shape), pull
+
+
+_group_norm = fused(3, _group_norm_reference)(group_norm_kernel)
 
 
 def group_norm(params: NormParams, x: SameRank, groups: int, /, *, eps: float = 1e-5) -> SameRank:
