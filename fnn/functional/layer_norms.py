@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from fnn.arrays import Array1, SameRank, Value, read_only, total
+from fnn.arrays import Array1, SameRank, Value, ones, read_only, total
 from fnn.autodiff.primitive import fused
 from fnn.autodiff.tracer import value_of
 from fnn.functional.checks import check_array, check_not_wider, check_number
@@ -78,30 +78,30 @@ def layer_norm_kernel(x: Value, scale: Value, shift: Value, *, eps: float) -> tu
     # With e_i = g_i scale_i the cotangent of h_i: dh_i = r (dx_i - dm) + (x_i - m) dr, where dr = -r^2 / d sum_j h_j dx_j
     # (as in batch norm). Hence sum_i e_i dh_i gives
     #   dx_j = r (e_j - sum_i e_i / d - h_j sum_i e_i h_i / d).
-    # Means and sums are products with vectors, which are several times as fast as reductions of rows.
+    # h itself is never made: with c_i = x_i - m and the outer product q_i = r scale_i of all rows,
+    #   y_i = c_i q_i + shift_i,  dscale_i = sum r g_i c_i,  dx_j = g_j q_j - r sum_i e_i / d - c_j r^3 sum_i e_i c_i / d.
+    # Means, sums and outer products are products with vectors, which are several times as fast as reductions of rows.
     d = x.shape[-1]
     rows = x.reshape(prod(x.shape[:-1]), d)
     # Counted from the row's first entry, a far mean costs no digits, and a constant row is exactly 0.
-    h = rows - rows[:, :1]
-    h -= (h @ np.full(d, 1 / d, h.dtype))[:, np.newaxis]
-    r = (1 / np.sqrt(np.einsum("ij,ij->i", h, h) / d + eps))[:, np.newaxis]
-    h *= r
-    y = h * scale
+    c = rows - rows[:, :1]
+    c -= (c @ np.full(d, 1 / d, c.dtype))[:, np.newaxis]
+    r = 1 / np.sqrt(np.vecdot(c, c) / d + eps)
+    q = r[:, np.newaxis].dot(scale[np.newaxis])
+    y = c * q
     y += shift  # no wider than scale, and so than y
 
     def pull(g: Value, wanted: Sequence[bool]) -> Sequence[Value]:
-        g = g.reshape(h.shape)
-        gh = g * h
-        ones = np.ones(len(g), g.dtype)
-        dscale = ones @ gh if wanted[1] else None
-        dshift = ones @ g if wanted[2] else None
+        g = g.reshape(c.shape)
+        gc = g * c
+        dscale = r.dot(gc) if wanted[1] else None
+        dshift = ones(len(g), g.dtype).dot(g) if wanted[2] else None
         if not wanted[0]:
             return None, dscale, dshift
         mean = scale * (1 / d)  # g @ mean is the mean of e
-        dx = g * scale
-        dx -= (g @ mean)[:, np.newaxis]
-        dx -= np.multiply(h, (gh @ mean)[:, np.newaxis], out=gh)
-        dx *= r
+        dx = g * q
+        dx -= (r * g.dot(mean))[:, np.newaxis]
+        dx -= np.multiply(c, (gc.dot(mean) * r * r * r)[:, np.newaxis], out=gc)
         return dx.reshape(x.shape), dscale, dshift
 
     return y.reshape(x.shape), pull
