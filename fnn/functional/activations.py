@@ -152,58 +152,47 @@ def _gelu_inner(x: Value) -> Value:
 
 
 # As many numbers at a time as stay in the cache of a core from one pass over them to the next.
-_PIECE = 2**17
+_PIECE = 2**18
 
 
-def _gelu_pieces(x: Value, keep: bool) -> tuple[Value, Value, list[bool]]:
-    """The tanh form y = x h; of a flat x, h where it is kept, and whether pieces hold numbers beyond [-10, 10] (or NaN)."""
+def _gelu_and_slope(x: Value, with_slope: bool) -> tuple[Value, Value]:
+    """The tanh form; and its slope, flat, where it is asked for."""
+    # y = x h with h = (1 + t) / 2, t = tanh u, u = c (x + a x^3), so that 1 - t^2 = 4 h (1 - h):
+    #   dy/dx = h + x dh/dx = h + y (1 - h) 2 c (1 + 3 a x^2)
     y = np.empty(x.shape, x.dtype)
-    flat, done = x.reshape(-1), y.reshape(-1)
-    h = np.empty(flat.shape if keep else min(len(flat), _PIECE), x.dtype)
-    far = []
-    for i in range(0, len(flat), _PIECE):
-        piece = flat[i : i + _PIECE]
-        part = h[i : i + len(piece)] if keep else h[: len(piece)]
-        with np.errstate(over="ignore"):  # of a square, which then is far
-            np.multiply(piece, piece, out=part)
-        far.append(not largest(part) <= 100)
-        near = piece
-        if far[-1]:
-            near = _bounded(piece)
-            np.multiply(near, near, out=part)
-        part *= _GELU_CUBIC * _SQRT_2_OVER_PI
-        part += _SQRT_2_OVER_PI
-        part *= near
-        np.tanh(part, out=part)
-        part += 1
-        part *= 0.5
-        np.multiply(piece, part, out=done[i : i + _PIECE])
-    return y if x.ndim else y[()], h, far
+    xs, ys = x.reshape(-1), y.reshape(-1)
+    slopes = np.empty(len(xs) if with_slope else 0, x.dtype)
+    room = np.empty(min(len(xs), _PIECE), x.dtype)
+    for i in range(0, len(xs), _PIECE):
+        part = xs[i : i + _PIECE]
+        h = room[: len(part)]
+        with np.errstate(over="ignore"):
+            np.multiply(part, part, out=h)
+        near = part
+        if not largest(h) <= 100:  # or NaN
+            near = _bounded(part)
+            np.multiply(near, near, out=h)
+        if with_slope:
+            slope = np.multiply(h, 6 * _GELU_CUBIC * _SQRT_2_OVER_PI, out=slopes[i : i + _PIECE])
+        h *= _GELU_CUBIC * _SQRT_2_OVER_PI
+        h += _SQRT_2_OVER_PI
+        h *= near
+        np.tanh(h, out=h)
+        h += 1
+        h *= 0.5
+        product = np.multiply(part, h, out=ys[i : i + _PIECE])
+        if with_slope:
+            slope += 2 * _SQRT_2_OVER_PI
+            slope *= product
+            slope *= 1 - h
+            slope += h
+    return y if x.ndim else y[()], slopes
 
 
 @fused(1, lambda x: 0.5 * x * (1 + _gelu_inner(_bounded(x))))
 def _gelu_tanh(x: Value) -> tuple[Value, Callable[[Value, Sequence[bool]], Sequence[Value]]]:
-    # y = x h with h = (1 + t) / 2, t = tanh u, u = c (x + a x^3), so that 1 - t^2 = 4 h (1 - h):
-    #   dy/dx = h + x dh/dx = h + y (1 - h) 2 c (1 + 3 a x^2)
-    y, h, far = _gelu_pieces(x, True)
-    flat, product = x.reshape(-1), y.reshape(-1)
-
-    def pull(g: Value, wanted: Sequence[bool]) -> Sequence[Value]:
-        dx = np.empty(x.shape, g.dtype)
-        slopes, g = dx.reshape(-1), g.reshape(-1)
-        for i, is_far in zip(range(0, len(flat), _PIECE), far, strict=True):
-            at = slice(i, i + _PIECE)
-            near = _bounded(flat[at]) if is_far else flat[at]
-            slope = np.multiply(near, near, out=slopes[at])
-            slope *= 6 * _GELU_CUBIC * _SQRT_2_OVER_PI
-            slope += 2 * _SQRT_2_OVER_PI
-            slope *= product[at]
-            slope *= 1 - h[at]
-            slope += h[at]
-            slope *= g[at]
-        return (dx,)
-
-    return y, pull
+    y, slopes = _gelu_and_slope(x, True)
+    return y, lambda g, wanted: (g * slopes.reshape(x.shape),)
 
 
 def _erfc_forward(x: Value) -> Value:
@@ -228,7 +217,7 @@ def gelu(x: SameRank, /, *, approximate: bool = True) -> SameRank:
     """
     check_array("gelu", "x", x)
     if approximate:
-        made: SameRank = _gelu_pieces(x, False)[0] if x.__class__ is np.ndarray else _gelu_tanh(x)
+        made: SameRank = _gelu_and_slope(x, False)[0] if x.__class__ is np.ndarray else _gelu_tanh(x)
         return made
     v: Value = x
     return 0.5 * v * _erfc(v * -math.sqrt(0.5))  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
