@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from fnn.arrays import Value, largest, ones
+from fnn.arrays import Value, largest, ones, read_only
 from fnn.autodiff.primitive import fused
 from fnn.autodiff.tape import sum_to
 from fnn.autodiff.tracer import value_of
@@ -69,10 +70,12 @@ def _draw(key: Key, drop_rate: float, start: int, stop: int) -> Value:
     return generator.random(stop - start + start % 2, np.float32)[start % 2 :] >= drop_rate
 
 
-def _future(times: slice, columns: range, offset: int, dtype: Any) -> Value:
-    """-inf where a query would look beyond its own place, time + offset; 0 elsewhere."""
-    ahead = np.arange(columns.start, columns.stop) > np.arange(times.start, times.stop)[:, np.newaxis] + offset
-    return np.where(ahead, np.asarray(-np.inf, dtype), np.asarray(0, dtype))
+@lru_cache(maxsize=64)
+def _future(times: int, keys: int, offset: int, dtype: np.dtype[Any]) -> Value:
+    """[times, keys], -inf where a query would look beyond its own place, time + offset; 0 elsewhere. Kept, because blocks,
+    layers and steps ask for the same; it lies in memory as scores do, keys first."""
+    ahead = np.arange(keys)[:, np.newaxis] > np.arange(times) + offset
+    return read_only(np.where(ahead, np.asarray(-np.inf, dtype), np.asarray(0, dtype))).T
 
 
 def _additive(mask: Value, dtype: Any) -> Value:
@@ -101,7 +104,7 @@ def _reference(
     if mask:
         s = s + _additive(mask[0], s.dtype)
     if causal:
-        s = s + _future(slice(0, time), range(memory_time), memory_time - time, s.dtype)
+        s = s + _future(time, memory_time, memory_time - time, s.dtype)
     top = largest(value_of(s), -1, keepdims=True, initial=-np.inf)
     p = np.exp(s - np.where(np.isneginf(top), 0, top))
     mass = np.sum(p, -1, keepdims=True)
@@ -188,7 +191,8 @@ class _Scores:
             s += _keys_first(_additive(self.mask[self.in_mask(at, n)], s.dtype))
         if self.causal:
             seen = max(at.times.start + self.offset + 1, 0)  # by all rows of the block
-            s[seen:] += _future(at.times, range(seen, n), self.offset, s.dtype).T.copy()[:, np.newaxis, np.newaxis, np.newaxis]
+            future = _future(at.times.stop - at.times.start, n - seen, at.times.start + self.offset - seen, s.dtype)
+            s[seen:] += _keys_first(future[np.newaxis, np.newaxis, np.newaxis])
         top, inverse = norms or (None, None)
         if top is None:
             top = largest(s, 0)

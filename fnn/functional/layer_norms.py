@@ -85,8 +85,11 @@ def layer_norm_kernel(x: Value, scale: Value, shift: Value, *, eps: float) -> tu
     rows = x.reshape(prod(x.shape[:-1]), d)
     # Counted from the row's first entry, a far mean costs no digits, and a constant row is exactly 0.
     c = rows - rows[:, :1]
-    c -= (c @ np.full(d, 1 / d, c.dtype))[:, np.newaxis]
-    r = 1 / np.sqrt(np.vecdot(c, c) / d + eps)
+    c -= (c.dot(ones(d, c.dtype)) / d)[:, np.newaxis]
+    r = np.vecdot(c, c)
+    r /= d
+    r += eps
+    r = 1 / np.sqrt(r, out=r)
     q = r[:, np.newaxis].dot(scale[np.newaxis])
     y = c * q
     y += shift  # no wider than scale, and so than y
