@@ -165,7 +165,7 @@ def _gelu_and_slope(x: Value, with_slope: bool) -> tuple[Value, Value]:
     room = np.empty(min(len(xs), _PIECE), x.dtype)
     for i in range(0, len(xs), _PIECE):
         part = xs[i : i + _PIECE]
-        h = room[: len(part)]
+        h, slope = room[: len(part)], slopes[i : i + _PIECE]
         with np.errstate(over="ignore"):
             np.multiply(part, part, out=h)
         near = part
@@ -173,7 +173,7 @@ def _gelu_and_slope(x: Value, with_slope: bool) -> tuple[Value, Value]:
             near = _bounded(part)
             np.multiply(near, near, out=h)
         if with_slope:
-            slope = np.multiply(h, 6 * _GELU_CUBIC * _SQRT_2_OVER_PI, out=slopes[i : i + _PIECE])
+            np.multiply(h, 6 * _GELU_CUBIC * _SQRT_2_OVER_PI, out=slope)
         h *= _GELU_CUBIC * _SQRT_2_OVER_PI
         h += _SQRT_2_OVER_PI
         h *= near

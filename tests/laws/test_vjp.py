@@ -168,6 +168,13 @@ def test_which_criteria_have_a_rule() -> None:
 
 
 @pytest.mark.parametrize("bad", [3, -1])
+def test_the_rule_of_an_embedding_checks_tokens(bad: int) -> None:
+    layer = fnn.Embedding(3, 2)
+    with pytest.raises(ValueError, match="token"):
+        vjp(layer, *fnn.init(layer, fnn.key(0)), np.array([[0, bad]]), fnn.EVAL, False)
+
+
+@pytest.mark.parametrize("bad", [3, -1])
 def test_the_rule_of_cross_entropy_checks_labels(bad: int) -> None:
     rule: Any = unchecked_vjp(fnn.cross_entropy)
     with pytest.raises(ValueError, match="label"):
