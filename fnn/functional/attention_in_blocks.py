@@ -12,6 +12,7 @@ from fnn.arrays import Value, largest, ones, read_only
 from fnn.autodiff.primitive import fused
 from fnn.autodiff.tape import sum_to
 from fnn.autodiff.tracer import value_of
+from fnn.functional.score_products import add_by_keys, by_rows, keys_by_rows, keys_first, scaled_columns
 from fnn.random import Key
 
 # Scores that are computed at a time: what fits into the cache of a core, but those of so many rows at the least. Where all of
@@ -128,10 +129,8 @@ class _Weights(NamedTuple):
 class _Scores:
     """The weights of any block: what forward computes, and backward again.
 
-    Heads that share keys are rows of one product, so arrays are [batch, kv_heads, group, time, ...]. Those of scores are [keys,
-    examples, heads, group, times]: with the keys first, NumPy takes maxima and sums over them, and everything else that is done
-    with a row, along the whole array. And a product of the form A B^T takes BLAS longer than the others by two thirds when
-    matrices are small; there is none.
+    Heads that share keys are rows of one product, so arrays are [batch, kv_heads, group, time, ...]; scores are laid out as
+    `score_products` says.
     """
 
     def __init__(
@@ -181,33 +180,39 @@ class _Scores:
     def weights(self, at: _Block, n: int, norms: Any = None) -> tuple[_Weights, Any]:
         """What the block computes of the first n keys; and the largest score of each row and 1 / its sum, computed where they
         are not given."""
-        s = _keys_by_rows(self.k[at.examples, at.heads, :n], _columns(self.q[at.rows], self.scale))
+        s = keys_by_rows(self.k[at.examples, at.heads, :n], scaled_columns(self.q[at.rows], self.scale))
         squashed = None
         if self.softcap is not None:
             s *= 1 / self.softcap
             squashed = np.tanh(s, out=s)
             s = squashed * self.softcap
         if self.mask is not None:
-            s += _keys_first(_additive(self.mask[self.in_mask(at, n)], s.dtype))
+            s += keys_first(_additive(self.mask[self.in_mask(at, n)], s.dtype))
         if self.causal:
             seen = max(at.times.start + self.offset + 1, 0)  # by all rows of the block
             future = _future(at.times.stop - at.times.start, n - seen, at.times.start + self.offset - seen, s.dtype)
-            s[seen:] += _keys_first(future[np.newaxis, np.newaxis, np.newaxis])
-        top, inverse = norms or (None, None)
-        if top is None:
-            top = largest(s, 0)
-            if self.may_be_blind:
-                top[np.isneginf(top)] = 0
+            s[seen:] += keys_first(future[np.newaxis, np.newaxis, np.newaxis])
+        top = self.largest(s) if norms is None else norms[0]
         s -= top
         p = np.exp(s, out=s)
-        if inverse is None:
-            mass = ones(n, p.dtype).dot(p.reshape(n, -1)).reshape(top.shape)
-            if self.may_be_blind:
-                mass[mass == 0] = 1
-            inverse = 1 / mass
+        inverse = self.inverse_sums(p) if norms is None else norms[1]
         p *= inverse
         factors = self.factors(at, n, p.dtype)
         return _Weights(p, p if factors is None else p * factors, factors, squashed), (top, inverse)
+
+    def largest(self, s: Value) -> Value:
+        """The largest score of each row; 0 where it sees nothing."""
+        top = largest(s, 0)
+        if self.may_be_blind:
+            top[np.isneginf(top)] = 0
+        return top
+
+    def inverse_sums(self, w: Value) -> Value:
+        """1 / the sum of each row; 1 where it sees nothing."""
+        mass = ones(len(w), w.dtype).dot(w.reshape(len(w), -1)).reshape(w.shape[1:])
+        if self.may_be_blind:
+            mass[mass == 0] = 1
+        return 1 / mass
 
     def factors(self, at: _Block, n: int, dtype: Any) -> Value:
         """0 for a probability that is dropped, else 1 / (1 - drop_rate); None: none is dropped. Those of the full matrix are
@@ -223,44 +228,7 @@ class _Scores:
             drawn = np.concatenate([_draw(*self.drop, h * head + start, h * head + stop) for h in range(first, last)])
         rows = (at.examples, at.heads, slice(self.group), at.times)
         kept = drawn.reshape(*[part.stop - (part.start or 0) for part in rows], self.memory_time)[..., :n]
-        return np.multiply(_keys_first(kept), np.asarray(1 / (1 - self.drop[1]), dtype), order="C")
-
-
-def _keys_first(x: Value) -> Value:
-    """[examples, heads, group, times, keys] as [keys, examples, heads, group, times], a view."""
-    return x.transpose(4, 0, 1, 2, 3)
-
-
-def _columns(rows: Value, factor: float) -> Value:
-    """factor * rows, [examples, heads, group, times, f], as [examples, heads, f, group, times] in one piece of memory."""
-    return np.multiply(rows.transpose(0, 1, 4, 2, 3), factor, order="C")
-
-
-def _keys_by_rows(keys: Value, columns: Value) -> Value:
-    """For each head the products of keys [examples, heads, n, f] with columns [examples, heads, f, group, times]."""
-    examples, heads, f, group, times = columns.shape
-    s = np.empty((keys.shape[2], examples, heads, group, times), columns.dtype)
-    by_head = s.reshape(len(s), examples, heads, group * times).transpose(1, 2, 0, 3)
-    np.matmul(keys, columns.reshape(examples, heads, f, group * times), out=by_head)
-    return s
-
-
-def _by_rows(p: Value, values: Value, out: Value) -> None:
-    """out = p^T values, for each head: of [n, examples, heads, group, times] and [examples, heads, n, f]; out is [examples,
-    heads, group, times, f]."""
-    np.matmul(p.transpose(1, 2, 3, 4, 0), values[:, :, np.newaxis], out=out)
-
-
-def _add_by_keys(p: Value, rows: Value, out: Value, is_first: bool) -> None:
-    """p rows, for each head, into the first keys of out, or added to them: of [n, examples, heads, group, times] and [examples,
-    heads, group, times, f]; out is [examples, heads, keys, f]."""
-    n, examples, heads, group, times = p.shape
-    by_head = p.reshape(n, examples, heads, group * times).transpose(1, 2, 0, 3)
-    rows = rows.reshape(examples, heads, group * times, rows.shape[4])
-    if is_first:
-        np.matmul(by_head, rows, out=out[:, :, :n])
-    else:
-        out[:, :, :n] += by_head @ rows
+        return np.multiply(keys_first(kept), np.asarray(1 / (1 - self.drop[1]), dtype), order="C")
 
 
 def _attend(
@@ -297,7 +265,7 @@ def _attend(
             saved.append(None)
             continue
         made, norms = make.weights(at, n)
-        _by_rows(made.kept, v4[at.examples, at.heads, :n], y5[at.rows])
+        by_rows(made.kept, v4[at.examples, at.heads, :n], y5[at.rows])
         saved.append((n, norms, made if keep_all else None))
 
     def pull(g: Value, wanted: Sequence[bool], into: Sequence[Value] = (None, None, None)) -> Sequence[Value | None]:
@@ -324,8 +292,8 @@ def _attend(
             p, kept_p, factors, squashed = made or make.weights(at, n, norms)[0]
             rows, heads = g5[at.rows], (at.examples, at.heads)
             if dv is not None:
-                _add_by_keys(kept_p, rows, dv.transpose(0, 2, 1, 3)[heads], is_first)
-            ds = _keys_by_rows(v4[at.examples, at.heads, :n], _columns(rows, factor))
+                add_by_keys(kept_p, rows, dv.transpose(0, 2, 1, 3)[heads], is_first)
+            ds = keys_by_rows(v4[at.examples, at.heads, :n], scaled_columns(rows, factor))
             if factors is not None:
                 ds *= factors
             ds -= np.multiply(d[at.rows], factor, order="C")
@@ -337,9 +305,9 @@ def _attend(
             if squashed is not None:
                 ds *= 1 - squashed * squashed
             if dq is not None:
-                _by_rows(ds, make.k[at.examples, at.heads, :n], make.by_head(dq)[at.rows])
+                by_rows(ds, make.k[at.examples, at.heads, :n], make.by_head(dq)[at.rows])
             if dk is not None:
-                _add_by_keys(ds, make.q[at.rows], dk.transpose(0, 2, 1, 3)[heads], is_first)
+                add_by_keys(ds, make.q[at.rows], dk.transpose(0, 2, 1, 3)[heads], is_first)
         return (dq, dk, dv, None if dmask is None else dmask.reshape(mask[0].shape))[: len(wanted)]
 
     return y, pull
