@@ -236,6 +236,17 @@ def test_blocks_give_what_one_block_gives(
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
 
 
+def test_causal_blocks_have_few_rows_where_there_is_enough_to_do() -> None:
+    def rows(batch: int, time: int, heads: int, causal: bool) -> set[int]:
+        q = np.zeros((batch, time, heads, 2))
+        make = blocks._Scores(q, q, None, 1.0, causal, None, None)
+        return {at.times.stop - at.times.start for at in make.blocks(blocks.block_size(time))}
+
+    assert rows(16, 64, 4, True) == {32}
+    assert rows(1, 64, 4, True) == rows(16, 64, 4, False) == {64}
+    assert rows(1, 4096, 1, True) == {128}
+
+
 def test_keys_in_the_future_of_a_whole_block_are_not_looked_at() -> None:
     q, k, _ = draw(np.random.default_rng(0), 1, 64, 80, 1, 1)
     make = blocks._Scores(q, k, None, 1.0, True, None, None)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fnn.arrays import Array, Array3, Array4, Bools, Int1, Int2, Value, read_only
 from fnn.autodiff.tracer import value_of
+from fnn.functional.attention_in_blocks import KEPT, attend, block_size
 from fnn.functional.checks import check_array, check_not_wider
 from fnn.functional.dot_product_attention import dot_product_attention
-from fnn.functional.linear import DenseParams, dense
+from fnn.functional.linear import DenseParams, affine, affine_pull, dense
 from fnn.functional.positions import rotary as rotate
+from fnn.functional.positions import rotary_vjp
 from fnn.initializers import Initializer, lecun_normal, zeros
-from fnn.mode import EVAL, Mode
+from fnn.mode import EVAL, Mode, Train
 from fnn.random import Key
 from fnn.tree import Record, show
 
@@ -188,6 +191,59 @@ def attention(
     if rotary:
         q, k = rotate(q, positions, base=rotary_base), rotate(k, positions, base=rotary_base)
     return _joined(params, dot_product_attention(q, k, v, mask=mask, causal=causal, drop_rate=drop_rate, mode=mode))
+
+
+def self_attention_vjp(
+    params: AttentionParams,
+    x: Value,
+    /,
+    *,
+    heads: int,
+    kv_heads: int | None = None,
+    causal: bool = False,
+    rotary: bool = False,
+    drop_rate: float = 0.0,
+    mode: Mode = EVAL,
+) -> tuple[Value, Callable[[Value, Any, bool], Value]]:
+    """attention(params, x, ...) of arrays of one dtype that were checked before, and its pullback (g, into, wanted) to the
+    cotangent of x: see layers.pullback."""
+    # Queries, keys and values are views of one array, and so are their cotangents.
+    qkv = affine(x, params.qkv.weight, params.qkv.bias)
+    kv_heads = heads if kv_heads is None else kv_heads
+    size = params.out.weight.shape[0] // heads
+
+    def split(a: Value) -> list[Value]:
+        by_head = a.reshape(*a.shape[:2], heads + 2 * kv_heads, size)
+        return [by_head[:, :, :heads], by_head[:, :, heads : heads + kv_heads], by_head[:, :, heads + kv_heads :]]
+
+    q, k, v = split(qkv)
+    turn_back: list[Callable[[Value], Value]] = []
+    if rotary:
+        (q, back_q), (k, back_k) = rotary_vjp(q), rotary_vjp(k)
+        turn_back = [back_q, back_k]
+    y, pull = attend.kernel(  # type: ignore[attr-defined]  # see fused
+        q,
+        k,
+        v,
+        scale=1 / size**0.5,
+        causal=causal,
+        softcap=None,
+        drop=(mode.key, float(drop_rate)) if isinstance(mode, Train) and drop_rate else None,
+        block=block_size(x.shape[1]),
+        kept=KEPT,
+    )
+    rows = y.reshape(*y.shape[:2], heads * size)
+
+    def back(g: Value, into: AttentionParams, wanted: bool) -> Value:
+        dy, _, _ = affine_pull(g, rows, params.out.weight, (True, True, True), (into.out.weight, into.out.bias))
+        dqkv = np.empty(qkv.shape, qkv.dtype)
+        parts = split(dqkv)
+        pull(dy.reshape(y.shape), (True, True, True), parts)
+        for part, turn in zip(parts, turn_back, strict=False):
+            part[...] = turn(part)
+        return affine_pull(dqkv, x, params.qkv.weight, (wanted, True, True), (into.qkv.weight, into.qkv.bias))[0]
+
+    return affine(rows, params.out.weight, params.out.bias), back
 
 
 def cached_attention(

@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from fnn.arrays import Value, largest
+from fnn.arrays import Value, largest, ones, read_only
 from fnn.autodiff.primitive import fused
 from fnn.autodiff.tape import sum_to
 from fnn.autodiff.tracer import value_of
+from fnn.functional.score_products import add_by_keys, by_rows, keys_by_rows, keys_first, scaled_columns
 from fnn.random import Key
 
-# Scores that are computed at a time: what fits into the cache of a core. Where all of them together are not more than
-# KEPT, they are kept for the backward pass, which else computes them again.
-BLOCK = 2**18
+# Scores that are computed at a time: what fits into the cache of a core, but those of so many rows at the least. Where all of
+# them together are not more than KEPT, they are kept for the backward pass, which else computes them again.
+_BLOCK = 2**17
+_BLOCK_ROWS = 128
 KEPT = 2**20
-# rows of a block at the least, however long they are: a product of few rows is slow
+# Rows of a block at the least, however long they are: a product of few rows is slow.
 _ROWS = 16
+# Blocks of causal attention have few rows, so that they compute little that lies in the future of a row: so many, or a
+# fraction of all, or those of so many scores.
+_CAUSAL_ROWS = 32
+_CAUSAL_FRACTION = 16
+_CAUSAL_SCORES = 2**16
+
+
+def block_size(memory_time: int) -> int:
+    """The number of scores to compute at a time."""
+    return max(_BLOCK, _BLOCK_ROWS * memory_time)
 
 
 class _Block(NamedTuple):
@@ -34,12 +47,14 @@ class _Block(NamedTuple):
         return self.examples, self.heads, slice(None), self.times
 
 
-def _blocks(batch: int, kv_heads: int, group: int, time: int, memory_time: int, size: int) -> Iterator[_Block]:
-    """Blocks of about `size` scores: of several examples, else of one and several heads, else of one head and some times."""
+def _blocks(
+    batch: int, kv_heads: int, group: int, time: int, memory_time: int, size: int, most: int | None = None
+) -> Iterator[_Block]:
+    """Blocks of about `size` scores: as many times (at most `most`), then heads, then examples as fit."""
     row = max(group * memory_time, 1)
-    times = max(min(time, max(size // row, _ROWS)), 1)
-    heads = min(kv_heads, max(size // (row * times), 1)) if times >= time else 1
-    examples = max(size // (row * times * heads), 1) if times >= time and heads == kv_heads else 1
+    times = max(min(time if most is None else min(time, most), max(size // row, _ROWS)), 1)
+    heads = min(kv_heads, max(size // (row * times), 1))
+    examples = max(size // (row * times * heads), 1) if heads == kv_heads else 1
     for i in range(0, batch, examples):
         for j in range(0, kv_heads, heads):
             for t in range(0, time, times):
@@ -56,10 +71,12 @@ def _draw(key: Key, drop_rate: float, start: int, stop: int) -> Value:
     return generator.random(stop - start + start % 2, np.float32)[start % 2 :] >= drop_rate
 
 
-def _future(times: slice, columns: range, offset: int, dtype: Any) -> Value:
-    """-inf where a query would look beyond its own place, time + offset; 0 elsewhere."""
-    ahead = np.arange(columns.start, columns.stop) > np.arange(times.start, times.stop)[:, np.newaxis] + offset
-    return np.where(ahead, np.asarray(-np.inf, dtype), np.asarray(0, dtype))
+@lru_cache(maxsize=64)
+def _future(times: int, keys: int, offset: int, dtype: np.dtype[Any]) -> Value:
+    """[times, keys], -inf where a query would look beyond its own place, time + offset; 0 elsewhere. Kept, because blocks,
+    layers and steps ask for the same; it lies in memory as scores do, keys first."""
+    ahead = np.arange(keys)[:, np.newaxis] > np.arange(times) + offset
+    return read_only(np.where(ahead, np.asarray(-np.inf, dtype), np.asarray(0, dtype))).T
 
 
 def _additive(mask: Value, dtype: Any) -> Value:
@@ -88,7 +105,7 @@ def _reference(
     if mask:
         s = s + _additive(mask[0], s.dtype)
     if causal:
-        s = s + _future(slice(0, time), range(memory_time), memory_time - time, s.dtype)
+        s = s + _future(time, memory_time, memory_time - time, s.dtype)
     top = largest(value_of(s), -1, keepdims=True, initial=-np.inf)
     p = np.exp(s - np.where(np.isneginf(top), 0, top))
     mass = np.sum(p, -1, keepdims=True)
@@ -100,19 +117,20 @@ def _reference(
 
 
 class _Weights(NamedTuple):
-    """Of a block: scaled queries, exp(scores - largest), tanh(z / softcap), which are kept (None: all), and those alone."""
+    """Of a block, [keys, ...]: the probabilities, those that are kept, the factors that drop them (None: there are none), and
+    tanh(z / softcap)."""
 
-    queries: Value
-    w: Value
-    squashed: Value
-    keep: Value
+    p: Value
     kept: Value
+    factors: Value
+    squashed: Value
 
 
 class _Scores:
     """The weights of any block: what forward computes, and backward again.
 
-    Heads that share keys are rows of one product, so arrays are [batch, kv_heads, group, time, ...].
+    Heads that share keys are rows of one product, so arrays are [batch, kv_heads, group, time, ...]; scores are laid out as
+    `score_products` says.
     """
 
     def __init__(
@@ -146,7 +164,10 @@ class _Scores:
         return x.reshape(self.batch, self.time, self.kv_heads, self.group, x.shape[3]).transpose(0, 2, 3, 1, 4)
 
     def blocks(self, size: int) -> list[_Block]:
-        return list(_blocks(self.batch, self.kv_heads, self.group, self.time, self.memory_time, size))
+        shape = self.batch, self.kv_heads, self.group, self.time, self.memory_time
+        few = _CAUSAL_SCORES // max(self.batch * self.heads * self.memory_time, 1)
+        most = max(_CAUSAL_ROWS, self.time // _CAUSAL_FRACTION, few)
+        return list(_blocks(*shape, size, most if self.causal else None))
 
     def columns(self, at: _Block) -> int:
         """How many keys the block looks at: none that lie in the future of all its rows."""
@@ -156,33 +177,46 @@ class _Scores:
         """Where the mask of the block's scores is: an axis of 1 is for all."""
         return tuple([slice(None) if m == 1 else part for m, part in zip(self.mask.shape, (*at.rows, slice(n)), strict=True)])
 
-    def weights(self, at: _Block, n: int, top: Value = None) -> tuple[_Weights, Value]:
-        """What the block computes of the first n keys, and the largest score of each row, computed where it is not given."""
-        queries = np.multiply(self.q[at.rows], self.scale, order="C")
-        shape = queries.shape[:4]
-        queries = queries.reshape(*shape[:2], shape[2] * shape[3], queries.shape[4])
-        s = (queries @ self.k[at.examples, at.heads, :n].swapaxes(2, 3)).reshape(*shape, n)
+    def weights(self, at: _Block, n: int, norms: Any = None) -> tuple[_Weights, Any]:
+        """What the block computes of the first n keys; and the largest score of each row and 1 / its sum, computed where they
+        are not given."""
+        s = keys_by_rows(self.k[at.examples, at.heads, :n], scaled_columns(self.q[at.rows], self.scale))
         squashed = None
         if self.softcap is not None:
             s *= 1 / self.softcap
             squashed = np.tanh(s, out=s)
             s = squashed * self.softcap
         if self.mask is not None:
-            s += _additive(self.mask[self.in_mask(at, n)], s.dtype)
+            s += keys_first(_additive(self.mask[self.in_mask(at, n)], s.dtype))
         if self.causal:
             seen = max(at.times.start + self.offset + 1, 0)  # by all rows of the block
-            s[..., seen:] += _future(at.times, range(seen, n), self.offset, s.dtype)
-        if top is None:
-            top = largest(s, -1, keepdims=True)
-            if self.may_be_blind:
-                top[np.isneginf(top)] = 0
+            future = _future(at.times.stop - at.times.start, n - seen, at.times.start + self.offset - seen, s.dtype)
+            s[seen:] += keys_first(future[np.newaxis, np.newaxis, np.newaxis])
+        top = self.largest(s) if norms is None else norms[0]
         s -= top
-        w = np.exp(s, out=s)
-        keep = self.keep(at, n)
-        return _Weights(queries, w, squashed, keep, w if keep is None else w * keep), top
+        p = np.exp(s, out=s)
+        inverse = self.inverse_sums(p) if norms is None else norms[1]
+        p *= inverse
+        factors = self.factors(at, n, p.dtype)
+        return _Weights(p, p if factors is None else p * factors, factors, squashed), (top, inverse)
 
-    def keep(self, at: _Block, n: int) -> Value:
-        """Which probabilities are kept; None for all. Those of the full matrix are numbered row by row."""
+    def largest(self, s: Value) -> Value:
+        """The largest score of each row; 0 where it sees nothing."""
+        top = largest(s, 0)
+        if self.may_be_blind:
+            top[np.isneginf(top)] = 0
+        return top
+
+    def inverse_sums(self, w: Value) -> Value:
+        """1 / the sum of each row; 1 where it sees nothing."""
+        mass = ones(len(w), w.dtype).dot(w.reshape(len(w), -1)).reshape(w.shape[1:])
+        if self.may_be_blind:
+            mass[mass == 0] = 1
+        return 1 / mass
+
+    def factors(self, at: _Block, n: int, dtype: Any) -> Value:
+        """0 for a probability that is dropped, else 1 / (1 - drop_rate); None: none is dropped. Those of the full matrix are
+        numbered row by row."""
         if self.drop is None:
             return None
         first = at.examples.start * self.heads + at.heads.start * self.group
@@ -193,7 +227,8 @@ class _Scores:
         else:
             drawn = np.concatenate([_draw(*self.drop, h * head + start, h * head + stop) for h in range(first, last)])
         rows = (at.examples, at.heads, slice(self.group), at.times)
-        return drawn.reshape(*[part.stop - (part.start or 0) for part in rows], self.memory_time)[..., :n]
+        kept = drawn.reshape(*[part.stop - (part.start or 0) for part in rows], self.memory_time)[..., :n]
+        return np.multiply(keys_first(kept), np.asarray(1 / (1 - self.drop[1]), dtype), order="C")
 
 
 def _attend(
@@ -207,81 +242,75 @@ def _attend(
     drop: tuple[Key, float] | None,
     block: int,
     kept: int,
-) -> tuple[Value, Callable[[Value, Sequence[bool]], Sequence[Value | None]]]:
+) -> tuple[Value, Callable[..., Sequence[Value | None]]]:
     # For one head, with rows q_i, k_j, v_j, the cotangent g_i of y_i, and m_ij = 1 / (1 - drop_rate) or 0 (dropped):
     #   z_ij = scale q_i.k_j;  s_ij = z_ij + mask_ij, or softcap tanh(z_ij / softcap) + mask_ij
     #   w_ij = exp(s_ij - max_j s_ij);  l_i = sum_j w_ij;  p_ij = w_ij / l_i;  y_i = sum_j m_ij p_ij v_j
     # Backward, where D_i = sum_j p_ij dp_ij = g_i.y_i, because dp_ij = m_ij g_i.v_j (Dao et al. 2022, appendix B):
     #   dv_j = sum_i m_ij p_ij g_i;  ds_ij = p_ij (dp_ij - D_i);  dmask = ds;  dz_ij = ds_ij (1 - tanh^2)
     #   dq_i = scale sum_j dz_ij k_j;  dk_j = scale sum_i dz_ij q_i
-    # Neither p nor m p is ever made: what is divided by l_i and by 1 - drop_rate are y_i and g_i, which are shorter. So the
-    # code has h_i = g_i / (l_i (1 - drop_rate)) and ds_ij = w_ij ((h_i.v_j, or 0 where dropped) - D_i / l_i).
+    # dp and D have the factor scale already, unless the mask asks for ds without it.
     #
     # A block has whole rows, so its softmax needs no other block. For backward a row keeps max_j s_ij and 1 / l_i.
     make = _Scores(q, k, mask[0] if mask else None, scale, causal, softcap, drop)
-    survive = 1 - drop[1] if drop else 1.0
-    y = np.zeros((*q.shape[:3], v.shape[3]), q.dtype)
+    y = np.empty((*q.shape[:3], v.shape[3]), q.dtype)
     y5, v4 = make.by_head(y), v.transpose(0, 2, 1, 3)
     blocks = make.blocks(block)
     keep_all = q.shape[0] * q.shape[1] * q.shape[2] * k.shape[1] <= kept
     saved: list[Any] = []
     for at in blocks:
         n = make.columns(at)
-        if n == 0:  # nothing to see: y stays 0
+        if n == 0:  # nothing to see
+            y5[at.rows] = 0
             saved.append(None)
             continue
-        made, top = make.weights(at, n)
-        mass = made.w @ np.ones((n, 1), q.dtype)  # five times as fast as the sum of short rows
-        if make.may_be_blind:
-            mass[mass == 0] = 1
-        inverse = 1 / mass
-        np.matmul(made.kept, v4[at.examples, at.heads, np.newaxis, :n], out=y5[at.rows])
-        # in the order in which y lies in memory
-        rows = y5[at.rows].transpose(0, 3, 1, 2, 4)
-        rows *= (inverse / survive if drop else inverse).transpose(0, 3, 1, 2, 4)
-        saved.append((n, top, inverse, made if keep_all else None))
+        made, norms = make.weights(at, n)
+        by_rows(made.kept, v4[at.examples, at.heads, :n], y5[at.rows])
+        saved.append((n, norms, made if keep_all else None))
 
-    def pull(g: Value, wanted: Sequence[bool]) -> Sequence[Value | None]:
-        dq, dk, dv = (np.zeros(a.shape, a.dtype) if want else None for a, want in zip((q, k, v), wanted, strict=False))
+    def pull(g: Value, wanted: Sequence[bool], into: Sequence[Value] = (None, None, None)) -> Sequence[Value | None]:
+        """The cotangents, those of q, k and v in the arrays `into`, if given."""
+        dq, dk, dv = (
+            (np.empty(a.shape, a.dtype) if out is None else out) if want else None
+            for a, want, out in zip((q, k, v), wanted, into, strict=False)
+        )
         dmask = np.zeros(make.mask.shape, make.mask.dtype) if len(wanted) > 3 and wanted[3] else None
-        g5, slope = make.by_head(g), make.by_head(np.einsum("bthf,bthf->bth", g, y)[..., np.newaxis])
-        for at, forward in zip(blocks, saved, strict=True):
+        factor = scale if dmask is None else 1.0
+        g5, d = make.by_head(g), make.by_head(np.einsum("bthf,bthf->bth", g, y)[..., np.newaxis])[..., 0]
+        if not blocks:
+            for part in (dq, dk, dv):
+                if part is not None:
+                    part[...] = 0
+        # The last block of some heads sees all keys that any of them sees; it comes first, so that others add to what it has.
+        for at, forward in zip(reversed(blocks), reversed(saved), strict=True):
+            is_first = at.times.stop == make.time
             if forward is None:
+                if dq is not None:
+                    make.by_head(dq)[at.rows] = 0
                 continue
-            n, top, inverse, made = forward
-            queries, w, squashed, keep, kept_w = made or make.weights(at, n, top)[0]
-            by_group = (*w.shape[:2], w.shape[2] * w.shape[3])
-            h = np.multiply(g5[at.rows], inverse / survive if drop else inverse, order="C").reshape(*by_group, v.shape[3])
+            n, norms, made = forward
+            p, kept_p, factors, squashed = made or make.weights(at, n, norms)[0]
+            rows, heads = g5[at.rows], (at.examples, at.heads)
             if dv is not None:
-                _add_product(kept_w.reshape(*by_group, n), h, dv, at, n)
-            ds = (h @ v4[at.examples, at.heads, :n].swapaxes(2, 3)).reshape(w.shape)
-            if keep is not None:
-                ds *= keep
-            ds -= slope[at.rows] * inverse
-            ds *= w
+                add_by_keys(kept_p, rows, dv.transpose(0, 2, 1, 3)[heads], is_first)
+            ds = keys_by_rows(v4[at.examples, at.heads, :n], scaled_columns(rows, factor))
+            if factors is not None:
+                ds *= factors
+            ds -= np.multiply(d[at.rows], factor, order="C")
+            ds *= p
             if dmask is not None:
                 part = dmask[make.in_mask(at, n)]
-                part += sum_to(ds, part.shape)
+                part += sum_to(ds.transpose(1, 2, 3, 4, 0), part.shape)
+                ds *= scale
             if squashed is not None:
                 ds *= 1 - squashed * squashed
             if dq is not None:
-                np.matmul(ds, make.k[at.examples, at.heads, np.newaxis, :n], out=make.by_head(dq)[at.rows])
+                by_rows(ds, make.k[at.examples, at.heads, :n], make.by_head(dq)[at.rows])
             if dk is not None:
-                _add_product(ds.reshape(*by_group, n), queries, dk, at, n)
-        if dq is not None:
-            dq *= scale
+                add_by_keys(ds, make.q[at.rows], dk.transpose(0, 2, 1, 3)[heads], is_first)
         return (dq, dk, dv, None if dmask is None else dmask.reshape(mask[0].shape))[: len(wanted)]
 
     return y, pull
-
-
-def _add_product(a: Value, b: Value, out: Value, at: _Block, n: int) -> None:
-    """a^T b, added to the first n times of the block's heads of out, [batch, memory_time, kv_heads, ...]."""
-    part = out.transpose(0, 2, 1, 3)[at.examples, at.heads, :n]
-    if at.times.start == 0:  # nothing was added before
-        np.matmul(a.swapaxes(2, 3), b, out=part)
-    else:
-        part += a.swapaxes(2, 3) @ b
 
 
 attend = fused(3, _reference)(_attend)

@@ -6,7 +6,7 @@ import numpy as np
 
 from fnn.arrays import Array, Array4, Bools, Int1, Value, describe
 from fnn.autodiff.tracer import value_of
-from fnn.functional.attention_in_blocks import BLOCK, KEPT, attend, masked_attend
+from fnn.functional.attention_in_blocks import KEPT, attend, block_size, masked_attend
 from fnn.functional.checks import check_array, check_not_wider, check_number
 from fnn.functional.noise import check_drop_rate
 from fnn.mode import EVAL, Mode, Train, check_mode
@@ -79,7 +79,7 @@ def dot_product_attention(
         causal=bool(causal),
         softcap=None if softcap is None else float(softcap),
         drop=(mode.key, float(drop_rate)) if isinstance(mode, Train) and drop_rate else None,
-        block=BLOCK,
+        block=block_size(kv.shape[1]),
         kept=KEPT,
     )
     return y

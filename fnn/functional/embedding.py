@@ -61,12 +61,12 @@ def _embedding_reference(table: Value, tokens: Value) -> Value:
     return table[tokens]
 
 
-@fused(1, _embedding_reference)
-def _embedding(table: Value, tokens: Value) -> tuple[Value, Callable[[Value, Sequence[bool]], Sequence[Value]]]:
+def embedding_kernel(table: Value, tokens: Value) -> tuple[Value, Callable[..., Sequence[Value]]]:
+    """The kernel of `embedding`; its pull fills the array `into`, if given."""
     # y_i = table[token_i], so that dtable[k] is the sum of the rows g_i with token_i = k.
     vocab, dim = table.shape
 
-    def pull(g: Value, wanted: Sequence[bool]) -> Sequence[Value]:
+    def pull(g: Value, wanted: Sequence[bool], into: Value = None) -> Sequence[Value]:
         # Sorted by token, the rows of each are neighbours: several times as fast as np.add.at. Sorting is fastest in 16 bits.
         flat = tokens.reshape(-1)
         order = np.argsort(flat.astype(np.uint16) if vocab <= 1 << 16 else flat, kind="stable")
@@ -75,7 +75,8 @@ def _embedding(table: Value, tokens: Value) -> tuple[Value, Callable[[Value, Seq
         np.not_equal(ranked[1:], ranked[:-1], out=is_first[1:])
         starts = np.flatnonzero(is_first)
         counts = np.diff(starts, append=len(flat))
-        dtable = np.zeros((vocab, dim), g.dtype)
+        dtable = np.empty((vocab, dim), g.dtype) if into is None else into
+        dtable[...] = 0
         dtable[ranked[starts]] = rows[starts]
         again = counts > 1
         for k, i, n in zip(ranked[starts[again]].tolist(), starts[again].tolist(), counts[again].tolist(), strict=True):
@@ -83,6 +84,9 @@ def _embedding(table: Value, tokens: Value) -> tuple[Value, Callable[[Value, Seq
         return (dtable,)
 
     return np.take(table, tokens, 0), pull
+
+
+_embedding = fused(1, _embedding_reference)(embedding_kernel)
 
 
 @overload
@@ -107,9 +111,14 @@ def embedding(params: EmbeddingParams, tokens: Ints, /) -> Array:
             [0., 1.]]])
     """
     table = _table_of("embedding", params)
-    vocab = len(value_of(table))
-    _check_indices("embedding", "token", tokens, vocab, f"the table has {vocab} rows, its vocabulary")
+    check_tokens(value_of(table), tokens)
     return _embedding(table, tokens)  # type: ignore[no-any-return]  # a Value is untyped
+
+
+def check_tokens(table: Value, tokens: Value) -> None:
+    """TypeError unless these are integers, ValueError unless each has a row in the table."""
+    vocab = len(table)
+    _check_indices("embedding", "token", tokens, vocab, f"the table has {vocab} rows, its vocabulary")
 
 
 def attend(params: EmbeddingParams, x: Tokens, /) -> Tokens:

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from fnn.arrays import Array1, SameRank, Value, read_only, total
+from fnn.arrays import Array1, SameRank, Value, ones, read_only, total
 from fnn.autodiff.primitive import fused
 from fnn.autodiff.tracer import value_of
 from fnn.functional.checks import check_array, check_not_wider, check_number
@@ -71,40 +71,46 @@ def _layer_norm_reference(x: Value, scale: Value, shift: Value, *, eps: float) -
     return centred / np.sqrt(var + eps) * scale + shift
 
 
-@fused(3, _layer_norm_reference)
-def _layer_norm(x: Value, scale: Value, shift: Value, *, eps: float) -> tuple[Value, _Pull]:
+def layer_norm_kernel(x: Value, scale: Value, shift: Value, *, eps: float) -> tuple[Value, _Pull]:
+    """The kernel of `layer_norm`."""
     # Per row of d features, m = sum_i x_i / d, v = sum_i (x_i - m)^2 / d, r = 1 / sqrt(v + eps), h_i = (x_i - m) r:
     #   y_i = scale_i h_i + shift_i,  and over all rows  dshift_i = sum g_i,  dscale_i = sum g_i h_i
     # With e_i = g_i scale_i the cotangent of h_i: dh_i = r (dx_i - dm) + (x_i - m) dr, where dr = -r^2 / d sum_j h_j dx_j
     # (as in batch norm). Hence sum_i e_i dh_i gives
     #   dx_j = r (e_j - sum_i e_i / d - h_j sum_i e_i h_i / d).
-    # Means and sums are products with vectors, which are several times as fast as reductions of rows.
+    # h itself is never made: with c_i = x_i - m and the outer product q_i = r scale_i of all rows,
+    #   y_i = c_i q_i + shift_i,  dscale_i = sum r g_i c_i,  dx_j = g_j q_j - r sum_i e_i / d - c_j r^3 sum_i e_i c_i / d.
+    # Means, sums and outer products are products with vectors, which are several times as fast as reductions of rows.
     d = x.shape[-1]
     rows = x.reshape(prod(x.shape[:-1]), d)
     # Counted from the row's first entry, a far mean costs no digits, and a constant row is exactly 0.
-    h = rows - rows[:, :1]
-    h -= (h @ np.full(d, 1 / d, h.dtype))[:, np.newaxis]
-    r = (1 / np.sqrt(np.einsum("ij,ij->i", h, h) / d + eps))[:, np.newaxis]
-    h *= r
-    y = h * scale
+    c = rows - rows[:, :1]
+    c -= (c.dot(ones(d, c.dtype)) / d)[:, np.newaxis]
+    r = np.vecdot(c, c)
+    r /= d
+    r += eps
+    r = 1 / np.sqrt(r, out=r)
+    q = r[:, np.newaxis].dot(scale[np.newaxis])
+    y = c * q
     y += shift  # no wider than scale, and so than y
 
     def pull(g: Value, wanted: Sequence[bool]) -> Sequence[Value]:
-        g = g.reshape(h.shape)
-        gh = g * h
-        ones = np.ones(len(g), g.dtype)
-        dscale = ones @ gh if wanted[1] else None
-        dshift = ones @ g if wanted[2] else None
+        g = g.reshape(c.shape)
+        gc = g * c
+        dscale = r.dot(gc) if wanted[1] else None
+        dshift = ones(len(g), g.dtype).dot(g) if wanted[2] else None
         if not wanted[0]:
             return None, dscale, dshift
         mean = scale * (1 / d)  # g @ mean is the mean of e
-        dx = g * scale
-        dx -= (g @ mean)[:, np.newaxis]
-        dx -= np.multiply(h, (gh @ mean)[:, np.newaxis], out=gh)
-        dx *= r
+        dx = g * q
+        dx -= (r * g.dot(mean))[:, np.newaxis]
+        dx -= np.multiply(c, (gc.dot(mean) * r * r * r)[:, np.newaxis], out=gc)
         return dx.reshape(x.shape), dscale, dshift
 
     return y.reshape(x.shape), pull
+
+
+_layer_norm = fused(3, _layer_norm_reference)(layer_norm_kernel)
 
 
 def layer_norm(params: NormParams, x: SameRank, /, *, eps: float = 1e-5) -> SameRank:
@@ -138,8 +144,8 @@ def _rms_norm_reference(x: Value, scale: Value, *, eps: float) -> Value:
     return x / np.sqrt(np.mean(x * x, -1, keepdims=True) + eps) * scale
 
 
-@fused(2, _rms_norm_reference)
-def _rms_norm(x: Value, scale: Value, *, eps: float) -> tuple[Value, _Pull]:
+def rms_norm_kernel(x: Value, scale: Value, *, eps: float) -> tuple[Value, _Pull]:
+    """The kernel of `rms_norm`."""
     # As layer norm without its mean: with r = 1 / sqrt(sum_i x_i^2 / d + eps), h_i = x_i r and e_i = g_i scale_i,
     #   y_i = scale_i h_i,  dscale_i = sum over all rows of g_i h_i,  dx_j = r (e_j - h_j sum_i e_i h_i / d).
     d = x.shape[-1]
@@ -160,6 +166,9 @@ def _rms_norm(x: Value, scale: Value, *, eps: float) -> tuple[Value, _Pull]:
         return dx.reshape(x.shape), dscale
 
     return y.reshape(x.shape), pull
+
+
+_rms_norm = fused(2, _rms_norm_reference)(rms_norm_kernel)
 
 
 def rms_norm(params: ScaleParams, x: SameRank, /, *, eps: float = 1e-5) -> SameRank:
@@ -192,8 +201,8 @@ def _group_norm_reference(x: Value, scale: Value, shift: Value, *, groups: int, 
     return (centred / np.sqrt(var + eps)).reshape(x.shape) * scale + shift
 
 
-@fused(3, _group_norm_reference)
-def _group_norm(x: Value, scale: Value, shift: Value, *, groups: int, eps: float) -> tuple[Value, _Pull]:
+def group_norm_kernel(x: Value, scale: Value, shift: Value, *, groups: int, eps: float) -> tuple[Value, _Pull]:
+    """The kernel of `group_norm` and `instance_norm`."""
     # For each example b, with its places s and channels c; in the group of c are n pairs (s, c'), and M is the mean over them:
     #   m = M x,  v = M (x - m)^2,  r = 1 / sqrt(v + eps),  h = (x - m) r,  y = scale h + shift
     #   dshift_c = sum_bs g,  dscale_c = sum_bs g h,  and with e = g scale, as in layer norm,  dx = r (e - M e - h M (e h)).
@@ -228,6 +237,9 @@ def _group_norm(x: Value, scale: Value, shift: Value, *, groups: int, eps: float
         return dx.reshape(x.shape), dscale, dshift
 
     return y.reshape(x.shape), pull
+
+
+_group_norm = fused(3, _group_norm_reference)(group_norm_kernel)
 
 
 def group_norm(params: NormParams, x: SameRank, groups: int, /, *, eps: float = 1e-5) -> SameRank:

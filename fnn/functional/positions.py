@@ -216,9 +216,22 @@ def rotary(
     else:
         _check_positions(positions, v)
         cos, sin = _tables(positions, *options)
-    # repeated for all heads the tables are as x is in memory, which NumPy runs over several times as fast
-    cos, sin = np.repeat(cos, heads, -2), np.repeat(sin, heads, -2)
+    cos, sin = _for_heads(cos, sin, heads)
     return _rotary(x, cos, sin, half=n // 2, interleaved=bool(interleaved))  # type: ignore[no-any-return]  # a Value is untyped
+
+
+def _for_heads(cos: Value, sin: Value, heads: int) -> tuple[Value, Value]:
+    """Tables as x is in memory, repeated for all heads: NumPy runs over them several times as fast."""
+    return np.repeat(cos, heads, -2), np.repeat(sin, heads, -2)
+
+
+def rotary_vjp(x: Value, /, *, base: float = 10000.0) -> tuple[Value, Callable[[Value], Value]]:
+    """rotary(x, base=base) and its pullback, of arrays that were checked before."""
+    _, time, heads, head_dim = x.shape
+    half = head_dim // 2
+    cos, sin = _for_heads(*_tables_from_0(time, head_dim, half, base, False, x.dtype), heads)
+    y, pull = _rotary.vjp(x, cos, sin, half=half, interleaved=False)  # type: ignore[attr-defined]  # see fused
+    return y, pull
 
 
 def _check_positions(positions: Value, x: Value) -> None:

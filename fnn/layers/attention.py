@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar
 
-from fnn.arrays import Array3
-from fnn.functional.attention import AttentionParams, attention, check_dim, check_heads
+import numpy as np
+
+from fnn.arrays import Array3, Value
+from fnn.functional.attention import AttentionParams, attention, check_dim, check_heads, self_attention_vjp
 from fnn.functional.checks import check_int
 from fnn.functional.noise import check_drop_rate
 from fnn.layers.layer import Composable
+from fnn.layers.pullback import Pull, by_tape
 from fnn.layers.spec import Spec
-from fnn.mode import Mode
+from fnn.mode import EVAL, Mode
 from fnn.random import Key
+
+
+def _of_dtype(params: AttentionParams, dtype: np.dtype[Any]) -> bool:
+    return all([leaf.dtype is dtype for dense in (params.qkv, params.out) for leaf in (dense.weight, dense.bias)])
 
 
 @dataclass(frozen=True, repr=False)
@@ -32,6 +41,7 @@ class Attention(Spec, Composable):
     drop_rate: float = 0.0
     kv_heads: int | None = None
     rotary: bool = False
+    reads_x_once: ClassVar[bool] = True  # for Residual
 
     def __post_init__(self) -> None:
         check_int("Attention", "dim", self.dim)
@@ -58,6 +68,28 @@ class Attention(Spec, Composable):
             mode=mode,
         )
         return y, None
+
+    def vjp(self, params: AttentionParams, state: None, x: Value, mode: Mode, wanted: bool, /) -> tuple[Value, None, Pull]:
+        """The kernels of `attention`."""
+        if not _of_dtype(params, x.dtype):  # with the checks of dtypes
+            return by_tape(lambda p, x: self.forward(p, state, x, mode), params, state, x, wanted)
+        y, back = self_attention_vjp(params, x, drop_rate=self.drop_rate, mode=mode, **self._options())
+        return y, None, lambda g, into: back(g, into, wanted)
+
+    def evaluator(self, params: AttentionParams, state: None, /) -> Callable[[Value], Value]:
+        """The same, forwards."""
+        options, dtype = self._options(), params.qkv.weight.dtype
+        suits = _of_dtype(params, dtype)
+
+        def run(x: Value) -> Value:
+            if not suits or x.dtype is not dtype:
+                return self.forward(params, state, x, EVAL)[0]
+            return self_attention_vjp(params, x, **options)[0]
+
+        return run
+
+    def _options(self) -> dict[str, Any]:
+        return {"heads": self.heads, "kv_heads": self.kv_heads, "causal": self.causal, "rotary": self.rotary}
 
 
 @dataclass(frozen=True, repr=False)

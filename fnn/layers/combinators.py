@@ -9,10 +9,12 @@ from typing import Any, Generic, TypeVar, overload
 import numpy as np
 
 from fnn.arrays import Array, Array1, Array2, Array3, Scalar, Value
-from fnn.autodiff.primitive import shape_of
+from fnn.autodiff.primitive import shape_of, unchecked_vjp
 from fnn.layers.layer import Chain, Composable, In, Layer, Out, P, S, check_layer, is_layer, join, located
+from fnn.layers.pullback import Pull, by_tape, evaluator_of, schedule_of, vjp_of_chain, vjp_of_layer
 from fnn.layers.spec import Spec
 from fnn.mode import Mode
+from fnn.promises import beside
 from fnn.random import Key
 
 # A body that changes the type of what goes through it cannot be repeated or added to its input: a checker that says so
@@ -58,6 +60,48 @@ class Residual(Spec, Composable, Generic[InSameAsOut, P, S]):
         total: InSameAsOut = a + b
         return total, state
 
+    def vjp(self, params: P, state: S, x: Value, mode: Mode, wanted: bool, /) -> tuple[Value, S, Pull]:
+        """g, and what comes back through the body."""
+        if wanted and not _reads_once(self.body):
+            # the tape adds up every use of x in turn, and (g + a) + b is not g + (a + b) to the last bit
+            return by_tape(lambda p, x: self.forward(p, state, x, mode), params, state, x, wanted)
+        y, after, back = vjp_of_layer(self.body)(params, state, x, mode, wanted)
+        if y.shape != x.shape:
+            raise ValueError("residual: the body changes the shape")  # `forward` says more
+        total = x + y
+
+        def pull(g: Value, into: Any) -> Value:
+            dx = back(_in_dtype(g, y.dtype), into)
+            if not wanted:
+                return None
+            g = _in_dtype(g, x.dtype)
+            return g if dx is None else g + _in_dtype(dx, x.dtype)
+
+        return total, after, pull
+
+    def evaluator(self, params: P, state: S, /) -> Callable[[Value], Value]:
+        """x + the body's."""
+        body = evaluator_of(self.body, params, state)
+
+        def run(x: Value) -> Value:
+            return x + body(x)
+
+        return run
+
+
+def _in_dtype(g: Value, dtype: np.dtype[Any]) -> Value:
+    return g if g.dtype is dtype or g.dtype == dtype else g.astype(dtype)
+
+
+def _reads_once(body: Any) -> bool:
+    """Whether a layer surely uses its input in one place, so that one cotangent comes back for it, and no sum of several: those
+    whose class says `reads_x_once`, functions that are one operation, and what begins with them."""
+    while isinstance(body, (Chain, Stack)):
+        body = body.layers[0] if isinstance(body, Chain) else body.body
+    if beside(body.__class__, "forward", "applies_f"):
+        return unchecked_vjp(body.f) is not None
+    return beside(body.__class__, "forward", "reads_x_once") is True
+
 
 def residual(body: Layer[InSameAsOut, InSameAsOut, P, S], /) -> Residual[InSameAsOut, P, S]:
     """The layer x + body(x), with the body's parameters and state (He et al. 2016).
@@ -100,6 +144,23 @@ class Stack(Spec, Composable, Generic[InSameAsOut, P, S]):
             new.append(after)
         unchanged = all([a is b for a, b in zip(new, state, strict=True)])
         return x, state if unchanged else tuple(new)
+
+    def vjp(
+        self, params: tuple[P, ...], state: tuple[S, ...], x: Value, mode: Mode, wanted: bool, /
+    ) -> tuple[Value, tuple[S, ...], Pull]:
+        """That of a chain of n bodies."""
+        return vjp_of_chain(schedule_of((self.body,) * self.n), params, state, x, mode, wanted)
+
+    def evaluator(self, params: tuple[P, ...], state: tuple[S, ...], /) -> Callable[[Value], Value]:
+        """The bodies' in order."""
+        bodies = [evaluator_of(self.body, p, s) for p, s in zip(params, state, strict=True)]
+
+        def run(x: Value) -> Value:
+            for body in bodies:
+                x = body(x)
+            return x
+
+        return run
 
 
 @overload

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
+from typing import ClassVar
 
-from fnn.arrays import Array3, Int2
+import numpy as np
+
+from fnn.arrays import Array3, Int2, Value
 from fnn.functional.checks import check_int
-from fnn.functional.embedding import EmbeddingParams, embedding, standard_normal
+from fnn.functional.embedding import EmbeddingParams, check_tokens, embedding, embedding_kernel, standard_normal
 from fnn.initializers import Initializer
 from fnn.layers.layer import Composable
+from fnn.layers.pullback import Pull
 from fnn.layers.spec import Spec
 from fnn.mode import Mode
 from fnn.random import Key
@@ -38,6 +43,7 @@ class Embedding(Spec, Composable):
     dim: int
     _: KW_ONLY
     weight_init: Initializer = standard_normal
+    ignores_mode: ClassVar[bool] = True  # for layers.pullback
 
     def __post_init__(self) -> None:
         check_int("Embedding", "vocab", self.vocab)
@@ -51,3 +57,23 @@ class Embedding(Spec, Composable):
     def forward(self, params: EmbeddingParams, state: None, x: Int2, mode: Mode, /) -> tuple[Array3, None]:
         """embedding(params, x)."""
         return embedding(params, x), None
+
+    def vjp(self, params: EmbeddingParams, state: None, x: Value, mode: Mode, wanted: bool, /) -> tuple[Value, None, Pull]:
+        """The kernel of `embedding`; tokens have no cotangent."""
+        check_tokens(params.table, x)
+        y, pull = embedding_kernel(params.table, x)
+
+        def back(g: Value, into: EmbeddingParams) -> None:
+            pull(g, (True,), into.table)
+
+        return y, None, back
+
+    def evaluator(self, params: EmbeddingParams, state: None, /) -> Callable[[Value], Value]:
+        """Rows of the table; whether the tokens have some is checked."""
+        table = params.table
+
+        def run(x: Value) -> Value:
+            check_tokens(table, x)
+            return np.take(table, x, 0)
+
+        return run

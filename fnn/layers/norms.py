@@ -2,24 +2,67 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar, TypeAlias
 
-from fnn.arrays import SameRank
+import numpy as np
+
+from fnn.arrays import SameRank, Value
 from fnn.functional.checks import check_int
 from fnn.functional.layer_norms import (
     ScaleParams,
     check_eps,
     check_groups,
     group_norm,
+    group_norm_kernel,
     instance_norm,
     layer_norm,
+    layer_norm_kernel,
     rms_norm,
+    rms_norm_kernel,
 )
 from fnn.functional.norms import NormParams
 from fnn.layers.layer import ComposableAnyRank
+from fnn.layers.pullback import Pull, by_tape
 from fnn.layers.spec import Spec
-from fnn.mode import Mode
+from fnn.mode import EVAL, Mode
 from fnn.random import Key
+
+_Kernel: TypeAlias = Callable[[Any, Value, Any], tuple[Value, Callable[[Value, Sequence[bool]], Sequence[Value]]]]
+
+
+def _methods_of(
+    kernel: _Kernel,
+) -> tuple[Callable[..., tuple[Value, None, Pull]], Callable[..., Callable[[Value], Value]]]:
+    """The methods `vjp` and `evaluator` (see layers.pullback) of a norm with this kernel: (layer, x, params) to (y, pull)."""
+
+    def vjp(self: Any, params: Any, state: None, x: Value, mode: Mode, wanted: bool, /) -> tuple[Value, None, Pull]:
+        """The kernel, there and back."""
+        if not _of_dtype(params, x.dtype):  # with the checks of dtypes
+            return by_tape(lambda p, x: self.forward(p, state, x, mode), params, state, x, wanted)
+        y, pull = kernel(self, x, params)
+
+        def back(g: Value, into: Any) -> Value:
+            dx, *parts = pull(g, (wanted, True, True))
+            for out, part in zip(vars(into).values(), parts, strict=True):
+                out[...] = part
+            return dx
+
+        return y, None, back
+
+    def evaluator(self: Any, params: Any, state: None, /) -> Callable[[Value], Value]:
+        """The kernel."""
+        dtype = params.scale.dtype
+        if not _of_dtype(params, dtype):
+            return lambda x: self.forward(params, state, x, EVAL)[0]
+        return lambda x: kernel(self, x, params)[0] if x.dtype is dtype else self.forward(params, state, x, EVAL)[0]
+
+    return vjp, evaluator
+
+
+def _of_dtype(params: NormParams | ScaleParams, dtype: np.dtype[Any]) -> bool:
+    return all([leaf.dtype is dtype for leaf in vars(params).values()])
 
 
 @dataclass(frozen=True, repr=False)
@@ -33,6 +76,8 @@ class LayerNorm(Spec, ComposableAnyRank):
     n: int
     _: KW_ONLY
     eps: float = 1e-5
+    ignores_mode: ClassVar[bool] = True  # for layers.pullback
+    reads_x_once: ClassVar[bool] = True  # for Residual
 
     def __post_init__(self) -> None:
         check_int("LayerNorm", "n", self.n)
@@ -45,6 +90,8 @@ class LayerNorm(Spec, ComposableAnyRank):
     def forward(self, params: NormParams, state: None, x: SameRank, mode: Mode, /) -> tuple[SameRank, None]:
         """layer_norm(params, x)."""
         return layer_norm(params, x, eps=self.eps), None
+
+    vjp, evaluator = _methods_of(lambda self, x, p: layer_norm_kernel(x, p.scale, p.shift, eps=float(self.eps)))
 
 
 @dataclass(frozen=True, repr=False)
@@ -59,6 +106,8 @@ class RMSNorm(Spec, ComposableAnyRank):
     n: int
     _: KW_ONLY
     eps: float = 1e-5
+    ignores_mode: ClassVar[bool] = True  # for layers.pullback
+    reads_x_once: ClassVar[bool] = True  # for Residual
 
     def __post_init__(self) -> None:
         check_int("RMSNorm", "n", self.n)
@@ -71,6 +120,8 @@ class RMSNorm(Spec, ComposableAnyRank):
     def forward(self, params: ScaleParams, state: None, x: SameRank, mode: Mode, /) -> tuple[SameRank, None]:
         """rms_norm(params, x)."""
         return rms_norm(params, x, eps=self.eps), None
+
+    vjp, evaluator = _methods_of(lambda self, x, p: rms_norm_kernel(x, p.scale, eps=float(self.eps)))
 
 
 @dataclass(frozen=True, repr=False)
@@ -90,6 +141,8 @@ class GroupNorm(Spec, ComposableAnyRank):
     n: int
     _: KW_ONLY
     eps: float = 1e-5
+    ignores_mode: ClassVar[bool] = True  # for layers.pullback
+    reads_x_once: ClassVar[bool] = True  # for Residual
 
     def __post_init__(self) -> None:
         check_int("GroupNorm", "n", self.n)
@@ -103,6 +156,10 @@ class GroupNorm(Spec, ComposableAnyRank):
     def forward(self, params: NormParams, state: None, x: SameRank, mode: Mode, /) -> tuple[SameRank, None]:
         """group_norm(params, x, groups)."""
         return group_norm(params, x, self.groups, eps=self.eps), None
+
+    vjp, evaluator = _methods_of(
+        lambda self, x, p: group_norm_kernel(x, p.scale, p.shift, groups=self.groups, eps=float(self.eps))
+    )
 
 
 @dataclass(frozen=True, repr=False)
@@ -118,6 +175,8 @@ class InstanceNorm(Spec, ComposableAnyRank):
     n: int
     _: KW_ONLY
     eps: float = 1e-5
+    ignores_mode: ClassVar[bool] = True  # for layers.pullback
+    reads_x_once: ClassVar[bool] = True  # for Residual
 
     def __post_init__(self) -> None:
         check_int("InstanceNorm", "n", self.n)
@@ -130,3 +189,5 @@ class InstanceNorm(Spec, ComposableAnyRank):
     def forward(self, params: NormParams, state: None, x: SameRank, mode: Mode, /) -> tuple[SameRank, None]:
         """instance_norm(params, x)."""
         return instance_norm(params, x, eps=self.eps), None
+
+    vjp, evaluator = _methods_of(lambda self, x, p: group_norm_kernel(x, p.scale, p.shift, groups=self.n, eps=float(self.eps)))

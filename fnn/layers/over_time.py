@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, overload
 
 from fnn.arrays import Array2, Array3, Array4, Array5, Value
 from fnn.autodiff.primitive import shape_of
 from fnn.layers.layer import Composable, In, Layer, Out, P, S, check_layer
+from fnn.layers.pullback import Pull, evaluator_of, vjp_of_layer
 from fnn.layers.spec import Spec
 from fnn.mode import Mode
 from fnn.random import Key
@@ -34,6 +36,27 @@ class OverTime(Spec, Composable, Generic[In, Out, P, S]):
         made: Any = self.body.forward(params, state, v.reshape(-1, *shape[2:]), mode)
         y, after = made
         return y.reshape(*shape[:2], *shape_of(y)[1:]), after
+
+    def vjp(self, params: P, state: S, x: Value, mode: Mode, wanted: bool, /) -> tuple[Value, S, Pull]:
+        """The body's, of all steps as one batch."""
+        rows = x.reshape(-1, *x.shape[2:])
+        made, after, back = vjp_of_layer(self.body)(params, state, rows, mode, wanted)
+
+        def pull(g: Value, into: Any) -> Value:
+            dx = back(g.reshape(made.shape), into)
+            return None if dx is None else dx.reshape(x.shape)
+
+        return made.reshape(*x.shape[:2], *made.shape[1:]), after, pull
+
+    def evaluator(self, params: P, state: S, /) -> Callable[[Value], Value]:
+        """The body's, of all steps as one batch."""
+        body = evaluator_of(self.body, params, state)
+
+        def run(x: Value) -> Value:
+            y = body(x.reshape(-1, *x.shape[2:]))
+            return y.reshape(*x.shape[:2], *y.shape[1:])
+
+        return run
 
 
 @overload

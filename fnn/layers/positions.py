@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from fnn.arrays import Array2, Array3, Value, read_only
+from fnn.arrays import Array2, Array3, Value, read_only, total
 from fnn.functional.checks import check_array, check_int
 from fnn.functional.embedding import standard_normal
 from fnn.functional.positions import PositionParams, add_positions, sinusoidal_positions
 from fnn.initializers import Initializer
 from fnn.layers.embedding import check_initializer
 from fnn.layers.layer import Composable
+from fnn.layers.pullback import Pull, by_tape
 from fnn.layers.spec import Spec
 from fnn.mode import Mode
 from fnn.random import Key
@@ -36,6 +38,8 @@ class SinusoidalPositions(Spec, Composable):
     """
 
     dim: int
+    ignores_mode: ClassVar[bool] = True  # for layers.pullback
+    reads_x_once: ClassVar[bool] = True  # for Residual
 
     def __post_init__(self) -> None:
         check_int("SinusoidalPositions", "dim", self.dim)
@@ -51,6 +55,14 @@ class SinusoidalPositions(Spec, Composable):
             raise ValueError(f"SinusoidalPositions: x has shape {x.shape}, expected [batch, time, {self.dim}]")
         y: Value = x + _sinusoids(x.shape[1], self.dim, x.dtype)
         return y, None
+
+    def vjp(self, params: None, state: None, x: Value, mode: Mode, wanted: bool, /) -> tuple[Value, None, Pull]:
+        """g itself comes back."""
+        return x + _sinusoids(x.shape[1], self.dim, x.dtype), None, lambda g, into: g if wanted else None
+
+    def evaluator(self, params: None, state: None, /) -> Callable[[Value], Value]:
+        """The same sum."""
+        return lambda x: x + _sinusoids(x.shape[1], self.dim, x.dtype)
 
 
 @dataclass(frozen=True, repr=False)
@@ -68,6 +80,8 @@ class LearnedPositions(Spec, Composable):
     dim: int
     _: KW_ONLY
     weight_init: Initializer = standard_normal
+    ignores_mode: ClassVar[bool] = True  # for layers.pullback
+    reads_x_once: ClassVar[bool] = True  # for Residual
 
     def __post_init__(self) -> None:
         check_int("LearnedPositions", "max_length", self.max_length)
@@ -81,3 +95,20 @@ class LearnedPositions(Spec, Composable):
     def forward(self, params: PositionParams, state: None, x: Array3, mode: Mode, /) -> tuple[Array3, None]:
         """add_positions(params, x)."""
         return add_positions(params, x), None
+
+    def vjp(self, params: PositionParams, state: None, x: Value, mode: Mode, wanted: bool, /) -> tuple[Value, None, Pull]:
+        """The sum over examples is the cotangent of the rows that were added; g itself comes back."""
+        if x.dtype is not params.table.dtype:  # with its checks
+            return by_tape(lambda p, x: self.forward(p, state, x, mode), params, state, x, wanted)
+        time = x.shape[1]
+
+        def back(g: Value, into: PositionParams) -> Value:
+            total(g, 0, None, into.table[:time])
+            into.table[time:] = 0
+            return g if wanted else None
+
+        return x + params.table[:time], None, back
+
+    def evaluator(self, params: PositionParams, state: None, /) -> Callable[[Value], Value]:
+        """The same sum."""
+        return lambda x: x + params.table[: x.shape[1]]

@@ -25,7 +25,7 @@ from fnn.autodiff.tape import Tape
 from fnn.autodiff.tracer import Tracer
 from fnn.autodiff.transforms import detach
 from fnn.functional.activations import relu
-from fnn.mode import Mode
+from fnn.mode import EVAL, Mode
 from fnn.promises import beside
 from fnn.tree import leaves
 from fnn.tree.structure import take_apart
@@ -60,6 +60,15 @@ def part_of(into: Any, first: int) -> Callable[[Sequence[Value]], Any]:
 
 def _vjp_by_tape(layer: Any, params: Any, state: Any, x: Value, mode: Mode, wanted: bool) -> tuple[Value, Any, Pull]:
     return by_tape(lambda params, x: layer.forward(params, state, x, mode), params, state, x, wanted)
+
+
+def evaluator_of(layer: Any, params: Any, state: Any) -> Callable[[Value], Value]:
+    """The output of this layer in evaluation, as a function of x alone: its own `evaluator`, or else its `forward`."""
+    rule = beside(layer.__class__, "forward", "evaluator")
+    if rule is not None:
+        run: Callable[[Value], Value] = rule(layer, params, state)
+        return run
+    return lambda x: layer.forward(params, state, x, EVAL)[0]
 
 
 class Part(NamedTuple):

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic
 
+from fnn.arrays import Value
 from fnn.autodiff.transforms import stop_gradient
 from fnn.layers.layer import P1, P2, S1, S2, Composable, In, Layer, Mid, Next, Out, P, S, check_layer
+from fnn.layers.pullback import evaluator_of
 from fnn.layers.spec import Spec
 from fnn.mode import Mode
 from fnn.random import Key
@@ -37,6 +39,16 @@ class Tied(Spec, Composable, Generic[In, Out, P1, P2, S1, S2]):
         h, t1 = self.first.forward(p1, s1, x, mode.fold(0))
         h, t2 = self.body.forward(p2, s2, h, mode.fold(1))
         return self.last(p1, h), state if t1 is s1 and t2 is s2 else (t1, t2)
+
+    def evaluator(self, params: tuple[P1, P2], state: tuple[S1, S2], /) -> Callable[[Value], Value]:
+        """Those of first and body, then last."""
+        (p1, p2), (s1, s2) = params, state
+        first, body, last = evaluator_of(self.first, p1, s1), evaluator_of(self.body, p2, s2), self.last
+
+        def run(x: Value) -> Value:
+            return last(p1, body(first(x)))
+
+        return run
 
 
 def tied(
@@ -76,6 +88,10 @@ class Frozen(Spec, Composable, Generic[In, Out, P, S]):
         held: Any = params  # a tree, which P does not say
         constants: P = stop_gradient(held)
         return self.body.forward(constants, state, x, mode)
+
+    def evaluator(self, params: P, state: S, /) -> Callable[[Value], Value]:
+        """The body's."""
+        return evaluator_of(self.body, params, state)
 
 
 def frozen(body: Layer[In, Out, P, S], /) -> Frozen[In, Out, P, S]:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fnn
+from fnn.functional import activations
 from fnn.testing import check_grads, check_layer, check_loss
 from tests.laws.operations.case import away_from_zero
 from tests.laws.registry import ACTIVATIONS, LOSSES, Activation, LossCase
@@ -76,6 +77,25 @@ def test_gelu_is_x_times_the_normal_distribution_function() -> None:
     expected = x * np.interp(x, fine, area)
     np.testing.assert_allclose(fnn.gelu(x, approximate=False), expected, atol=1e-8)
     assert np.abs(fnn.gelu(x) - expected).max() < 5e-4
+
+
+def test_gelu_is_exact_at_extremes_and_of_many_numbers_what_it_is_of_few() -> None:
+    """It runs piece by piece, and looks for far numbers in each."""
+    n = activations._PIECE
+    x = np.random.default_rng(0).normal(size=2 * n + 7) * 4
+    x[[0, n - 1, n, n + 1]] = -1e300, 1e300, 30.0, -30.0
+    y, pull = fnn.vjp(fnn.gelu, x)
+    slope = pull(np.ones_like(x))
+    assert y[[0, n - 1, n, n + 1]].tolist() == [0.0, 1e300, 30.0, 0.0]
+    assert slope[[0, n - 1, n, n + 1]].tolist() == [0.0, 1.0, 1.0, 0.0]
+    assert np.array_equal(fnn.gelu(x), y)
+    for at in (slice(0, 9), slice(n - 5, n + 5), slice(2 * n - 3, None)):
+        few, pull_of_few = fnn.vjp(fnn.gelu, x[at])
+        np.testing.assert_allclose(y[at], few, rtol=1e-14)
+        np.testing.assert_allclose(slope[at], pull_of_few(np.ones_like(few)), rtol=1e-12, atol=1e-15)
+    narrow = np.array([-np.float32(3e38), np.nan, 3e38, 1.0], np.float32)
+    assert np.array_equal(fnn.gelu(narrow), np.array([0, np.nan, 3e38, fnn.gelu(narrow[3:])[0]], np.float32), equal_nan=True)
+    assert fnn.gelu(x.reshape(1, -1)[:, ::2].T).shape == (n + 4, 1)
 
 
 def test_selu_keeps_mean_0_and_variance_1_of_normal_numbers() -> None:

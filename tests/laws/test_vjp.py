@@ -122,7 +122,29 @@ def test_which_activations_and_layers_need_no_tape(monkeypatch: pytest.MonkeyPat
         assert pull is not None
         assert pull(np.ones_like(y)).shape == x.shape
     with pytest.raises(TypeError, match="not callable"):  # this one has no rule
-        vjp(fnn.LayerNorm(3), *fnn.init(fnn.LayerNorm(3), fnn.key(0)), x, mode, True)
+        vjp(ignores_x, *fnn.init(ignores_x, fnn.key(0)), x, mode, True)
+
+
+def test_a_transformer_needs_no_tape(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pullback, "Tape", None)
+    monkeypatch.setattr("fnn.autodiff.transforms.Tape", None)
+    tokens = np.array([[3, 1, 4], [1, 5, 9]])
+    blocks = [fnn.encoder_block(8, 2, causal=True, drop_rate=0.1), fnn.encoder_block(8, 4, kv_heads=2, rotary=True, hidden=5)]
+    norms: list[Any] = [fnn.RMSNorm(8), fnn.GroupNorm(2, 8), fnn.InstanceNorm(8)]
+    for positions in (fnn.LearnedPositions(5, 8), fnn.SinusoidalPositions(8)):
+        layer: Any = loose.chain(
+            [
+                fnn.Embedding(10, 8),
+                positions,
+                *[fnn.stack(2, block) for block in blocks],
+                *norms,
+                fnn.LayerNorm(8),
+                fnn.Dense(8, 10),
+            ]
+        )
+        params, state = fnn.init(layer, fnn.key(0))
+        y, _, pull = vjp(layer, params, state, tokens, fnn.Train(fnn.key(1)), False)
+        assert pull(np.ones_like(y), into_like(params)[0]) is None
 
 
 def plain(case: LossCase) -> Any:
@@ -151,6 +173,13 @@ def test_which_criteria_have_a_rule() -> None:
     criteria: list[Any] = [fnn.mse, fnn.mae, fnn.bce_with_logits, fnn.cross_entropy]
     assert all(unchecked_vjp(f) for f in criteria)
     assert {plain(case) for case in LOSSES if unchecked_vjp(plain(case))} == set(criteria)
+
+
+@pytest.mark.parametrize("bad", [3, -1])
+def test_the_rule_of_an_embedding_checks_tokens(bad: int) -> None:
+    layer = fnn.Embedding(3, 2)
+    with pytest.raises(ValueError, match="token"):
+        vjp(layer, *fnn.init(layer, fnn.key(0)), np.array([[0, bad]]), fnn.EVAL, False)
 
 
 @pytest.mark.parametrize("bad", [3, -1])
@@ -302,6 +331,16 @@ COMPOSED: dict[str, Callable[[], Any]] = {
     "stop_gradient in a nested chain": lambda: dense() >> (dense() >> fnn.relu >> stops >> norm) >> dense(),
     "identity": lambda: dense() >> fnn.identity >> dense() >> fnn.identity,
     "residual": lambda: fnn.residual(dense() >> norm >> fnn.relu) >> fnn.residual(fnn.residual(dense())),
+    "residual of what reads twice": lambda: dense() >> fnn.residual(loose.layer(weight, lambda w, x: x * w * x)) >> dense(),
+    "residual that reads in one place": lambda: dense() >> fnn.residual(fnn.LayerNorm(3) >> dense() >> fnn.gelu) >> fnn.relu,
+    "residual of a norm": lambda: fnn.residual(fnn.LayerNorm(3)) >> fnn.residual(fnn.stack(2, fnn.RMSNorm(3))) >> dense(),
+    "residual of a function": lambda: (
+        dense() >> fnn.residual(fnn.Function(fnn.gelu) >> dense()) >> fnn.residual(fnn.Function(np.sin))
+    ),
+    "residual that widens": lambda: dense() >> (lambda x: x.astype(np.float32)) >> fnn.residual(fnn.LayerNorm(3) >> dense()),
+    "residual without a gradient": lambda: dense() >> fnn.residual(fnn.LayerNorm(3) >> stops) >> norm,
+    "norms": lambda: dense() >> fnn.LayerNorm(3, eps=0.1) >> fnn.RMSNorm(3) >> fnn.GroupNorm(1, 3),
+    "stack of functions": lambda: dense() >> fnn.stack(3, fnn.Function(fnn.tanh)) >> fnn.stack(2, fnn.LayerNorm(3) >> norm),
     "stack": lambda: dense() >> fnn.stack(3, fnn.residual(dense() >> norm >> fnn.tanh)) >> dense(),
     "parallel": lambda: dense() >> fnn.parallel(dense(), dense() >> fnn.relu, fnn.Function(fnn.identity)) >> norm,
     "parallel, joined": lambda: fnn.parallel(dense(), norm, join="concatenate") >> fnn.Dense(6, 2),
