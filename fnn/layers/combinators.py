@@ -10,8 +10,9 @@ import numpy as np
 
 from fnn.arrays import Array, Array1, Array2, Array3, Scalar, Value
 from fnn.autodiff.primitive import shape_of, unchecked_vjp
+from fnn.layers.evaluation import evaluator_of
 from fnn.layers.layer import Chain, Composable, In, Layer, Out, P, S, check_layer, is_layer, join, located
-from fnn.layers.pullback import Pull, by_tape, evaluator_of, schedule_of, vjp_of_chain, vjp_of_layer
+from fnn.layers.pullback import Bound, BoundPull, bind, bind_by_tape, bind_chain, schedule_of
 from fnn.layers.spec import Spec
 from fnn.mode import Mode
 from fnn.promises import beside
@@ -60,24 +61,29 @@ class Residual(Spec, Composable, Generic[InSameAsOut, P, S]):
         total: InSameAsOut = a + b
         return total, state
 
-    def vjp(self, params: P, state: S, x: Value, mode: Mode, wanted: bool, /) -> tuple[Value, S, Pull]:
+    def bind(self, into: P, wanted: bool, first: int, /) -> Bound:
         """g, and what comes back through the body."""
         if wanted and not _reads_once(self.body):
             # the tape adds up every use of x in turn, and (g + a) + b is not g + (a + b) to the last bit
-            return by_tape(lambda p, x: self.forward(p, state, x, mode), params, state, x, wanted)
-        y, after, back = vjp_of_layer(self.body)(params, state, x, mode, wanted)
-        if y.shape != x.shape:
-            raise ValueError("residual: the body changes the shape")  # `forward` says more
-        total = x + y
+            return bind_by_tape(self, into, wanted, first)
+        body = bind(self.body, into, wanted, first)
 
-        def pull(g: Value, into: Any) -> Value:
-            dx = back(_in_dtype(g, y.dtype), into)
-            if not wanted:
-                return None
-            g = _in_dtype(g, x.dtype)
-            return g if dx is None else g + _in_dtype(dx, x.dtype)
+        def run(leaves: Sequence[Value], state: S, x: Value, mode: Mode) -> tuple[Value, S, BoundPull]:
+            y, after, back = body(leaves, state, x, mode)
+            if y.shape != x.shape:
+                raise ValueError("residual: the body changes the shape")  # `forward` says more
+            of_y, of_x = y.dtype, x.dtype
 
-        return total, after, pull
+            def pull(g: Value) -> Value:
+                dx = back(_in_dtype(g, of_y))
+                if not wanted:
+                    return None
+                g = _in_dtype(g, of_x)
+                return g if dx is None else g + _in_dtype(dx, of_x)
+
+            return x + y, after, pull
+
+        return run
 
     def evaluator(self, params: P, state: S, /) -> Callable[[Value], Value]:
         """x + the body's."""
@@ -145,11 +151,9 @@ class Stack(Spec, Composable, Generic[InSameAsOut, P, S]):
         unchanged = all([a is b for a, b in zip(new, state, strict=True)])
         return x, state if unchanged else tuple(new)
 
-    def vjp(
-        self, params: tuple[P, ...], state: tuple[S, ...], x: Value, mode: Mode, wanted: bool, /
-    ) -> tuple[Value, tuple[S, ...], Pull]:
+    def bind(self, into: tuple[P, ...], wanted: bool, first: int, /) -> Bound:
         """That of a chain of n bodies."""
-        return vjp_of_chain(schedule_of((self.body,) * self.n), params, state, x, mode, wanted)
+        return bind_chain(schedule_of((self.body,) * self.n), into, wanted, first)
 
     def evaluator(self, params: tuple[P, ...], state: tuple[S, ...], /) -> Callable[[Value], Value]:
         """The bodies' in order."""

@@ -16,7 +16,7 @@ from fnn.functional.noise import check_drop_rate, drop_factor, dropout
 from fnn.functional.norms import BatchNormState, NormParams, batch_norm, batch_norm_kernel, moved, normalised
 from fnn.initializers import Initializer, he_normal, zeros
 from fnn.layers.layer import ComposableAnyRank, ComposableRows
-from fnn.layers.pullback import Bound, BoundPull, Pull, by_tape, part_of
+from fnn.layers.pullback import Bound, BoundPull, Pull, bind_by_tape, by_tape
 from fnn.layers.spec import Spec
 from fnn.mode import Mode, Train
 from fnn.random import Key
@@ -44,6 +44,7 @@ class Dense(Spec, ComposableRows, Generic[DP]):
     weight_init: Initializer
     bias_init: Initializer
     ignores_mode: ClassVar[bool] = True  # for layers.pullback
+    reads_x_once: ClassVar[bool] = True  # for Residual
 
     @overload
     def __init__(
@@ -93,13 +94,12 @@ class Dense(Spec, ComposableRows, Generic[DP]):
         places = into.weight, getattr(into, "bias", None)
         has_bias = places[1] is not None
         wants = (wanted, True, has_bias)
-        params_of = part_of(into, first)
+        with_checks = bind_by_tape(self, into, wanted, first)
 
         def run(leaves: Sequence[Value], state: None, x: Value, mode: Mode) -> tuple[Value, None, BoundPull]:
             w = leaves[first]
-            if x.dtype is not w.dtype or x.ndim not in (2, 3):  # with its checks
-                y, _, pull = by_tape(lambda p, x: self.forward(p, state, x, mode), params_of(leaves), state, x, wanted)
-                return y, None, lambda g: pull(g, into)
+            if x.dtype is not w.dtype or x.ndim not in (2, 3):
+                return with_checks(leaves, state, x, mode)
             y = affine(x, w, leaves[first + 1] if has_bias else None)
             return y, None, lambda g: affine_pull(g, x, w, wants, places)[0]
 
@@ -123,6 +123,7 @@ class BatchNorm(Spec, ComposableAnyRank):
     _: KW_ONLY
     momentum: float = 0.1
     eps: float = 1e-5
+    reads_x_once: ClassVar[bool] = True  # for Residual
 
     def __post_init__(self) -> None:
         check_int("BatchNorm", "n", self.n)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, overload
 
 from fnn.arrays import Array2, Array3, Array4, Array5, Value
 from fnn.autodiff.primitive import shape_of
+from fnn.layers.evaluation import evaluator_of
 from fnn.layers.layer import Composable, In, Layer, Out, P, S, check_layer
-from fnn.layers.pullback import Pull, evaluator_of, vjp_of_layer
+from fnn.layers.pullback import Bound, BoundPull, bind
 from fnn.layers.spec import Spec
 from fnn.mode import Mode
 from fnn.random import Key
@@ -37,16 +38,21 @@ class OverTime(Spec, Composable, Generic[In, Out, P, S]):
         y, after = made
         return y.reshape(*shape[:2], *shape_of(y)[1:]), after
 
-    def vjp(self, params: P, state: S, x: Value, mode: Mode, wanted: bool, /) -> tuple[Value, S, Pull]:
+    def bind(self, into: P, wanted: bool, first: int, /) -> Bound:
         """The body's, of all steps as one batch."""
-        rows = x.reshape(-1, *x.shape[2:])
-        made, after, back = vjp_of_layer(self.body)(params, state, rows, mode, wanted)
+        body = bind(self.body, into, wanted, first)
 
-        def pull(g: Value, into: Any) -> Value:
-            dx = back(g.reshape(made.shape), into)
-            return None if dx is None else dx.reshape(x.shape)
+        def run(leaves: Sequence[Value], state: S, x: Value, mode: Mode) -> tuple[Value, S, BoundPull]:
+            made, after, back = body(leaves, state, x.reshape(-1, *x.shape[2:]), mode)
+            shape, rows = x.shape, made.shape
 
-        return made.reshape(*x.shape[:2], *made.shape[1:]), after, pull
+            def pull(g: Value) -> Value:
+                dx = back(g.reshape(rows))
+                return None if dx is None else dx.reshape(shape)
+
+            return made.reshape(*shape[:2], *rows[1:]), after, pull
+
+        return run
 
     def evaluator(self, params: P, state: S, /) -> Callable[[Value], Value]:
         """The body's, of all steps as one batch."""

@@ -25,7 +25,7 @@ from fnn.autodiff.tape import Tape
 from fnn.autodiff.tracer import Tracer
 from fnn.autodiff.transforms import detach
 from fnn.functional.activations import relu
-from fnn.mode import EVAL, Mode
+from fnn.mode import Mode
 from fnn.promises import beside
 from fnn.tree import leaves
 from fnn.tree.structure import take_apart
@@ -41,34 +41,28 @@ def bind(layer: Any, into: Any, wanted: bool, first: int = 0) -> Bound:
     if rule is not None:
         bound: Bound = rule(layer, into, wanted, first)
         return bound
-    vjp = beside(layer.__class__, "forward", "vjp") or _vjp_by_tape
-    params_of = part_of(into, first)
+    vjp = beside(layer.__class__, "forward", "vjp")
+    return bind_by_tape(layer, into, wanted, first) if vjp is None else _bind_vjp(vjp, layer, into, wanted, first)
+
+
+def bind_by_tape(layer: Any, into: Any, wanted: bool, first: int) -> Bound:
+    """That of any layer: by its `forward`, on a tape of its own."""
+    return _bind_vjp(_vjp_by_tape, layer, into, wanted, first)
+
+
+def _bind_vjp(vjp: Callable[..., Any], layer: Any, into: Any, wanted: bool, first: int) -> Bound:
+    structure = take_apart(into)[1]
+    stop = first + structure.n_leaves
 
     def run(leaves: Sequence[Value], state: Any, x: Value, mode: Mode) -> tuple[Value, Any, BoundPull]:
-        y, after, pull = vjp(layer, params_of(leaves), state, x, mode, wanted)
+        y, after, pull = vjp(layer, structure.unflatten(leaves[first:stop]), state, x, mode, wanted)
         return y, after, lambda g: pull(g, into)
 
     return run
 
 
-def part_of(into: Any, first: int) -> Callable[[Sequence[Value]], Any]:
-    """From the leaves of a model to the parameters of a layer, a tree like `into`, which begin at `first`."""
-    structure = take_apart(into)[1]
-    stop = first + structure.n_leaves
-    return lambda leaves: structure.unflatten(leaves[first:stop])
-
-
 def _vjp_by_tape(layer: Any, params: Any, state: Any, x: Value, mode: Mode, wanted: bool) -> tuple[Value, Any, Pull]:
     return by_tape(lambda params, x: layer.forward(params, state, x, mode), params, state, x, wanted)
-
-
-def evaluator_of(layer: Any, params: Any, state: Any) -> Callable[[Value], Value]:
-    """The output of this layer in evaluation, as a function of x alone: its own `evaluator`, or else its `forward`."""
-    rule = beside(layer.__class__, "forward", "evaluator")
-    if rule is not None:
-        run: Callable[[Value], Value] = rule(layer, params, state)
-        return run
-    return lambda x: layer.forward(params, state, x, EVAL)[0]
 
 
 class Part(NamedTuple):

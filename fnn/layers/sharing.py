@@ -8,8 +8,8 @@ from typing import Any, Generic
 
 from fnn.arrays import Value
 from fnn.autodiff.transforms import stop_gradient
+from fnn.layers.evaluation import evaluator_of
 from fnn.layers.layer import P1, P2, S1, S2, Composable, In, Layer, Mid, Next, Out, P, S, check_layer
-from fnn.layers.pullback import evaluator_of
 from fnn.layers.spec import Spec
 from fnn.mode import Mode
 from fnn.random import Key

@@ -1,4 +1,4 @@
-"""Laws of `pullback.evaluator_of`: it computes, bit for bit, what the forward computes in evaluation."""
+"""Laws of `evaluation.evaluator_of`: it computes, bit for bit, what the forward computes in evaluation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fnn
-from fnn.layers.pullback import evaluator_of
+from fnn.layers.evaluation import evaluator_of
 from fnn.promises import beside
 from tests.laws.families.case import LayerCase
 from tests.laws.registry import LAYERS
