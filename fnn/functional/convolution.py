@@ -11,7 +11,7 @@ from fnn.arrays import Array, Array1, Array3, Array4, Array5, Value
 from fnn.autodiff.primitive import fused
 from fnn.autodiff.tracer import value_of
 from fnn.functional.checks import check_array, check_int, check_not_wider
-from fnn.functional.correlation import correlate, correlate_by_kernel, correlate_by_x
+from fnn.functional.correlation import correlate, gradients
 from fnn.functional.windows import Geometry, Padding, Sizes, resolve_padding, spatial_tuple
 from fnn.initializers import Initializer, he_normal, zeros
 from fnn.random import Key
@@ -87,12 +87,6 @@ def check_channels(name: str, n_in: int, n_out: int, groups: int) -> None:
             raise ValueError(f"{name}: groups is {groups}, which does not divide {what}, {n}")
 
 
-def channel_sums(g: Value) -> Value:
-    """The sum over all axes but the last: a product with ones, which is faster than adding up rows."""
-    rows = g.reshape(-1, g.shape[-1])
-    return np.ones(len(rows), g.dtype) @ rows
-
-
 def product_at_tap(x: Value, kernel: Value, t: tuple[int, ...], groups: int) -> Value:
     """x @ kernel[t] of the reference compositions; in groups, each part of the channels with its own matrix."""
     if groups == 1:
@@ -121,9 +115,7 @@ def _convolution(
     y = correlate(x, kernel, bias[0] if bias else None, geometry)
 
     def pull(g: Value, wanted: Sequence[bool]) -> Sequence[Value]:
-        dx = correlate_by_x(g, kernel, x.shape[1:-1], geometry) if wanted[0] else None
-        dk = correlate_by_kernel(x, g, kernel.shape, geometry) if wanted[1] else None
-        return (dx, dk, channel_sums(g) if wanted[2] else None) if bias else (dx, dk)
+        return gradients(x, g, kernel, geometry, wanted) if bias else gradients(x, g, kernel, geometry, (*wanted, False))[:2]
 
     return y, pull
 
