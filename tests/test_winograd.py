@@ -32,12 +32,14 @@ def directly(monkeypatch: pytest.MonkeyPatch, arrays: list[Any], geometry: Geome
     with monkeypatch.context() as patch:
         patch.setattr(winograd, "applies", lambda *_: False)
         y = correlation.correlate(x, kernel, bias, geometry)
-        return y, *correlation.gradients(x, g, kernel, geometry, (True, True, False))[:2]
+        return y, *correlation.gradients(x, g, kernel, geometry, (True, True, True))
 
 
 def by_winograd(arrays: list[Any], geometry: Geometry) -> tuple[Any, ...]:
     x, kernel, bias, g = arrays
-    y = winograd.correlate(x, winograd.spectrum(kernel), bias, geometry)
+    y = np.empty(g.shape, g.dtype)
+    for _ in winograd.correlate(x, winograd.spectrum(kernel), bias, geometry, y.shape[1:-1], lambda *block: y[block]):
+        pass
     return y, *winograd.gradients(g, geometry, x.shape[1:-1], x, kernel)
 
 
@@ -68,12 +70,13 @@ def test_it_is_the_direct_way(monkeypatch: pytest.MonkeyPatch, sizes: tuple[int,
 def test_one_gradient_alone_has_the_same_bits() -> None:
     geometry = unit_steps(((1, 1), (1, 1)))
     x, kernel, _, g = drawn(2, (6, 5), 4, 3, geometry)
-    dx, dk = winograd.gradients(g, geometry, (6, 5), x, kernel)
+    dx, dk, db = winograd.gradients(g, geometry, (6, 5), x, kernel)
     only_x, only_kernel = (winograd.gradients(g, geometry, (6, 5), *given) for given in ((None, kernel), (x, None)))
-    assert only_x[1] is None
+    assert only_x[1] is only_x[2] is None
     assert only_kernel[0] is None
     np.testing.assert_array_equal(only_x[0], dx)
     np.testing.assert_array_equal(only_kernel[1], dk)
+    np.testing.assert_array_equal(only_kernel[2], db)
 
 
 @pytest.mark.parametrize("channels", [32, 256])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from fnn.autodiff.primitive import fused
 from fnn.autodiff.tracer import value_of
 from fnn.functional.checks import check_array, check_int, check_not_wider
 from fnn.functional.correlation import correlate, gradients
-from fnn.functional.windows import Geometry, Padding, Sizes, resolve_padding, spatial_tuple
+from fnn.functional.windows import Geometry, Padding, Sizes, check_padding, resolve_padding, spatial_tuple
 from fnn.initializers import Initializer, he_normal, zeros
 from fnn.random import Key
 from fnn.tree import Record, show
@@ -221,14 +222,27 @@ def _convolve(
 ) -> Value:
     name = f"conv{n}d"
     check_convolution(name, n, params, x, groups)
-    size = params.kernel.shape[:-2]
     strides = spatial_tuple(name, "stride", stride, n)
     dilations = spatial_tuple(name, "dilation", dilation, n)
-    pairs = resolve_padding(name, padding, x.shape[1:-1], size, strides, dilations)
-    geometry = Geometry(strides, pairs, dilations, groups)
+    padding = check_padding(name, padding, n)  # of which the result can be looked up, be it as it may
+    geometry = geometry_of(name, x.shape[1:-1], params.kernel.shape[:-2], strides, padding, dilations, groups)
     if isinstance(params, KernelParams):
         return _conv_without_bias_op(x, params.kernel, geometry=geometry)
     return _conv_op(x, params.kernel, params.bias, geometry=geometry)
+
+
+@lru_cache(maxsize=256)
+def geometry_of(
+    name: str,
+    sizes: tuple[int, ...],
+    kernel: tuple[int, ...],
+    strides: tuple[int, ...],
+    padding: Padding,
+    dilations: tuple[int, ...],
+    groups: int,
+) -> Geometry:
+    """How a kernel of this size lies on spatial axes of these sizes, for one number of each for every axis."""
+    return Geometry(strides, resolve_padding(name, padding, sizes, kernel, strides, dilations), dilations, groups)
 
 
 _AXES = ("batch, time", "batch, height, width", "batch, depth, height, width")

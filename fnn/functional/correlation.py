@@ -16,14 +16,14 @@ gradient by the kernel: that measured faster than to keep it, which is to write 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import prod
 
 import numpy as np
 
 from fnn.arrays import Value
 from fnn.functional import depthwise, winograd
-from fnn.functional.windows import Geometry, blocks, pad, windows
+from fnn.functional.windows import Geometry, Place, blocks, pad, windows
 
 # With fewer channels than this a window is too short to be copied as a whole: the same tap of many windows is, instead.
 FEW_CHANNELS = 4
@@ -34,33 +34,44 @@ SMALL_PRODUCT = 1_000_000
 SMALL_MATRIX = 4096
 
 
-def correlate(x: Value, kernel: Value, bias: Value | None, geometry: Geometry) -> Value:
-    """y of the formula above, plus bias [n_out]."""
-    size, n_out = kernel.shape[:-2], kernel.shape[-1]
-    out = geometry.out(x.shape[1:-1], size)
-    shape = (len(x), *out, n_out)
-    if winograd.applies(kernel.shape, geometry, shape):
-        return winograd.correlate(x, winograd.spectrum(kernel), bias, geometry)
-    x = pad(x, geometry.padding)
-    y = np.empty(shape, np.result_type(x, kernel))
+def correlate(x: Value, kernel: Value, bias: Value | None, geometry: Geometry, waves: Value | None = None) -> Value:
+    """y of the formula above, plus bias [n_out]. `waves` is the spectrum of the kernel for `winograd`, where it is at hand."""
+    y = np.empty((len(x), *geometry.out(x.shape[1:-1], kernel.shape[:-2]), kernel.shape[-1]), np.result_type(x, kernel))
     if depthwise.applies(kernel.shape, geometry.groups):
-        depthwise.correlate(x, kernel, bias, geometry, y)
+        depthwise.correlate(pad(x, geometry.padding), kernel, bias, geometry, y)
         return y
+    for _ in correlate_in_blocks(x, kernel, bias, geometry, y.shape, lambda *block: y[block], waves):
+        pass
+    return y
+
+
+def correlate_in_blocks(
+    x: Value,
+    kernel: Value,
+    bias: Value | None,
+    geometry: Geometry,
+    shape: tuple[int, ...],
+    place: Place,
+    waves: Value | None = None,
+) -> Iterator[tuple[slice, slice]]:
+    """`correlate` block by block, where y has this shape: a block is written to place(images, rows), then its indices come."""
+    if winograd.applies(kernel.shape, geometry, shape):
+        waves = winograd.spectrum(kernel) if waves is None else waves
+        yield from winograd.correlate(x, waves, bias, geometry, shape[1:-1], place)
+        return
     groups, width = geometry.groups, prod(kernel.shape[:-1])
     weight = _matrices(kernel, groups)
-    ones = kernel.shape[-2] < FEW_CHANNELS
-    if (
-        bias is not None and ones
-    ):  # the bias is one more tap, of a channel of ones: cheaper than to add it, where windows are short
+    as_tap = bias is not None and kernel.shape[-2] < FEW_CHANNELS
+    if bias is not None and as_tap:  # as one more tap, of a channel of ones: cheaper than to add it, where windows are short
         weight = np.concatenate([weight, bias.reshape(groups, 1, -1)], axis=1)
-    columns = _columns(x, size, geometry, bias is not None and ones)
-    for images, rows in blocks(len(x), out[0], _row_bytes(y, width)):
-        part = y[images, rows]
-        windows_of_part, outputs = _pieces(columns(images, rows), _matrices(part, groups))
-        np.matmul(windows_of_part, weight[:, np.newaxis], out=outputs)
-        if bias is not None and not ones:
+    columns = _columns(pad(x, geometry.padding), kernel.shape[:-2], geometry, as_tap)
+    for images, rows in blocks(len(x), shape[1], _row_bytes(shape, width + 2 * shape[-1], x.itemsize)):
+        part = place(images, rows)
+        inputs, outputs = _pieces(columns(images, rows), _matrices(part, groups))
+        np.matmul(inputs, weight[:, np.newaxis], out=outputs)
+        if bias is not None and not as_tap:
             add_bias(part, bias)
-    return y
+        yield images, rows
 
 
 def add_bias(y: Value, bias: Value) -> None:
@@ -72,13 +83,16 @@ def add_bias(y: Value, bias: Value) -> None:
 def gradients(
     x: Value, g: Value, kernel: Value, geometry: Geometry, wanted: Sequence[bool]
 ) -> tuple[Value | None, Value | None, Value | None]:
-    """The gradients by x, by the kernel and by a bias, those that are wanted, where g is that of y."""
-    if winograd.applies(kernel.shape, geometry, g.shape):
-        dx, dk = winograd.gradients(g, geometry, x.shape[1:-1], x if wanted[1] else None, kernel if wanted[0] else None)
-        return dx, dk, channel_sums(g) if wanted[2] else None
+    """The gradients by x, by the kernel and by a bias, those that are wanted, where g is that of y.
+
+    Where only blocks of g are needed, it may be an object that makes them, and all of it for `np.asarray`."""
+    if wanted[1] and winograd.applies(kernel.shape, geometry, g.shape):
+        return winograd.gradients(g, geometry, x.shape[1:-1], x, kernel if wanted[0] else None)
+    if wanted[0] or not wanted[1]:
+        g = np.asarray(g)
     dx = correlate_by_x(g, kernel, x.shape[1:-1], geometry) if wanted[0] else None
-    if wanted[1] and wanted[2] and kernel.shape[-2] < FEW_CHANNELS and not depthwise.applies(kernel.shape, geometry.groups):
-        return dx, *_by_kernel(x, g, kernel.shape, geometry, True)
+    if wanted[1] and not depthwise.applies(kernel.shape, geometry.groups):
+        return dx, *_by_kernel(x, g, kernel.shape, geometry, wanted[2])
     dk = correlate_by_kernel(x, g, kernel.shape, geometry) if wanted[1] else None
     return dx, dk, channel_sums(g) if wanted[2] else None
 
@@ -98,21 +112,27 @@ def correlate_by_kernel(x: Value, g: Value, shape: tuple[int, ...], geometry: Ge
     return _by_kernel(x, g, shape, geometry, False)[0]
 
 
-def _by_kernel(x: Value, g: Value, shape: tuple[int, ...], geometry: Geometry, ones: bool) -> tuple[Value, Value]:
-    """correlate_by_kernel and, with a channel of ones, the gradient by a bias."""
+def _by_kernel(x: Value, g: Value, shape: tuple[int, ...], geometry: Geometry, bias: bool) -> tuple[Value, Value | None]:
+    """correlate_by_kernel and, if wanted, the gradient by a bias. Of g nothing is asked but its shape, dtype and blocks."""
     groups, width, n_out = geometry.groups, prod(shape[:-1]), shape[-1] // geometry.groups
+    as_tap = bias and shape[-2] < FEW_CHANNELS  # of a channel of ones, as in correlate_in_blocks
+    db = None if as_tap or not bias else np.zeros(shape[-1], g.dtype)
     # The product with the fewer rows: [n_out, width] or its transpose, [width, n_out].
     wide = width > n_out
-    lines = width + ones
-    dw = np.zeros((groups, n_out, lines) if wide else (groups, lines, n_out), np.result_type(x, g))
-    columns = _columns(pad(x, geometry.padding), shape[:-2], geometry, ones)
-    for images, rows in blocks(len(x), g.shape[1], _row_bytes(g, width)):
-        part, ys = _pieces(columns(images, rows), _matrices(g[images, rows], groups))
+    lines = width + as_tap
+    dw = np.zeros((groups, n_out, lines) if wide else (groups, lines, n_out), np.result_type(x.dtype, g.dtype))
+    columns = _columns(pad(x, geometry.padding), shape[:-2], geometry, as_tap)
+    for images, rows in blocks(len(x), g.shape[1], _row_bytes(g.shape, width + 2 * g.shape[-1], g.dtype.itemsize)):
+        block = g[images, rows]
+        part, ys = _pieces(columns(images, rows), _matrices(block, groups))
         products = ys.swapaxes(2, 3) @ part if wide else part.swapaxes(2, 3) @ ys
         dw += products.sum(1) if products.shape[1] > 1 else products[:, 0]
+        if db is not None:
+            db += channel_sums(block)
     if wide:
         dw = dw.swapaxes(1, 2)
-    return dw[:, :width].transpose(1, 0, 2).reshape(shape), dw[:, width:].reshape(-1)
+    dk = dw[:, :width].transpose(1, 0, 2).reshape(shape)
+    return dk, dw[:, width:].reshape(-1) if as_tap else db
 
 
 def correlate_by_x(g: Value, kernel: Value, sizes: tuple[int, ...], geometry: Geometry) -> Value:
@@ -145,7 +165,7 @@ def _scattered(g: Value, kernel: Value, sizes: tuple[int, ...], geometry: Geomet
     # With few channels they stand first in memory, so that whole lines are added.
     few = not separate and kernel.shape[-2] < FEW_CHANNELS
     room: Value = None
-    for images, rows in blocks(len(g), g.shape[1], _row_bytes(g, n_in * (1 if separate else len(taps)))):
+    for images, rows in blocks(len(g), g.shape[1], _row_bytes(g.shape, n_in * (1 if separate else len(taps)), g.itemsize)):
         part = g[images, rows]
         if rows.start == 0:
             if few:
@@ -201,10 +221,9 @@ def _pieces(columns: Value, y: Value) -> tuple[Value, Value]:
     return columns.reshape(groups, pieces, -1, width), y.reshape(groups, pieces, -1, y.shape[-1])
 
 
-def _row_bytes(y: Value, width: int) -> int:
-    """How much memory `width` numbers for every position in a row of y take."""
-    size: int = prod(y.shape[2:-1]) * width * y.itemsize
-    return size
+def _row_bytes(y: tuple[int, ...], width: int, itemsize: int) -> int:
+    """How much memory `width` numbers for every position in a row of an array of this shape take."""
+    return prod(y[2:-1]) * width * itemsize
 
 
 def _columns(x: Value, size: tuple[int, ...], geometry: Geometry, ones: bool = False) -> Callable[[slice, slice], Value]:

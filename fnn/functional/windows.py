@@ -6,7 +6,7 @@ positions; `stride` is the step from one window to the next.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -21,6 +21,8 @@ Sizes: TypeAlias = int | tuple[int, ...]
 # int: as many zeros on every side; a tuple with an int or a pair (before, after) for each spatial axis.
 Padding: TypeAlias = Literal["same", "valid", "causal"] | int | tuple[int | tuple[int, int], ...]
 Pairs: TypeAlias = tuple[tuple[int, int], ...]
+# From a block, of some images and some rows, to the array that it is written to.
+Place: TypeAlias = Callable[[slice, slice], Value]
 
 # How many bytes are worked on at a time: between half and twice this measured the same.
 BLOCK = 2_000_000
@@ -174,3 +176,16 @@ def blocks(batch: int, rows: int, row_bytes: int) -> Iterator[tuple[slice, slice
     for i in range(batch):
         for j in range(0, rows, step):
             yield slice(i, i + 1), slice(j, min(j + step, rows))
+
+
+def side_by_side(x: Value, size: tuple[int, ...]) -> Value:
+    """A view [*size, batch, *out, channels] of x [batch, *spatial, channels]: its windows of a size that divides it, by tap.
+
+    >>> import numpy as np
+    >>> side_by_side(np.arange(6).reshape(1, 6, 1), (2,))[:, 0, :, 0]
+    array([[0, 2, 4],
+           [1, 3, 5]])
+    """
+    n = len(size)
+    split = [part for m, k in zip(x.shape[1:-1], size, strict=True) for part in (m // k, k)]
+    return x.reshape(len(x), *split, x.shape[-1]).transpose(*range(2, 2 * n + 1, 2), 0, *range(1, 2 * n, 2), 2 * n + 1)

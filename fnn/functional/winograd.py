@@ -35,7 +35,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from fnn.arrays import Value
-from fnn.functional.windows import Geometry, blocks, pad
+from fnn.functional.windows import Geometry, Place, blocks, pad
 
 # Where it measured faster than windows copied into a matrix: with so many channels on either side, for one, two and three
 # axes; with so many tiles, one for so many weights of a tap, since the spectrum has to pay; where outputs fill tiles so far.
@@ -51,17 +51,25 @@ _MATRICES = {
 }
 
 
+def suits(kernel: tuple[int, ...], geometry: Geometry) -> bool:
+    """Whether a correlation with a kernel of this shape is one of these, with enough channels to gain."""
+    return (
+        kernel[0] == 3
+        and min(kernel[-2:]) >= ENOUGH_CHANNELS[len(kernel) - 3]
+        and set(kernel[:-2]) == {3}
+        and geometry.groups == 1
+        and max(geometry.stride) == max(geometry.dilation) == 1
+        and min([side for sides in geometry.padding for side in sides]) >= 0
+    )
+
+
 def applies(kernel: tuple[int, ...], geometry: Geometry, y: tuple[int, ...]) -> bool:
-    """Whether a correlation with a kernel of this shape and outputs of that shape is one of these, and large enough to gain."""
-    n, n_in, n_out = len(kernel) - 2, kernel[-2], kernel[-1]
-    if kernel[0] != 3 or min(n_in, n_out) < ENOUGH_CHANNELS[n - 1] or set(kernel[:-2]) != {3}:
-        return False
-    if geometry.groups != 1 or max(geometry.stride) > 1 or max(geometry.dilation) > 1:
-        return False
-    if min([side for sides in geometry.padding for side in sides]) < 0:
+    """Whether it is, and outputs of shape y are enough to gain."""
+    if not suits(kernel, geometry):
         return False
     outputs, tiles = prod(y[1:-1]), prod(_tiles(y[1:-1]))
-    return y[0] * tiles >= max(ENOUGH_TILES, n_in * n_out / WEIGHTS_A_TILE) and outputs >= FILLED * 2**n * tiles
+    least = max(ENOUGH_TILES, kernel[-2] * kernel[-1] / WEIGHTS_A_TILE)
+    return y[0] * tiles >= least and outputs >= FILLED * 2 ** (len(y) - 2) * tiles
 
 
 def _tiles(out: tuple[int, ...]) -> list[int]:
@@ -84,44 +92,50 @@ def spectrum(kernel: Value) -> Value:
     return (matrix @ kernel.reshape(matrix.shape[1], -1)).reshape(-1, *kernel.shape[-2:])
 
 
-def correlate(x: Value, waves: Value, bias: Value | None, geometry: Geometry) -> Value:
-    """y[o] = sum_t x[o + t - before] @ k[t], plus bias [n_out], where `waves` is the spectrum of k."""
+def correlate(
+    x: Value, waves: Value, bias: Value | None, geometry: Geometry, out: tuple[int, ...], place: Place
+) -> Iterator[tuple[slice, slice]]:
+    """y[o] = sum_t x[o + t - before] @ k[t], plus bias [n_out], where `waves` is the spectrum of k. In blocks of images and
+    rows of y: each is written to place(images, rows), then its indices come."""
     n, n_out = x.ndim - 2, waves.shape[-1]
-    out = geometry.out(x.shape[1:-1], (3,) * n)
     tiles = _tiles(out)
-    y = np.empty((len(x), *out, n_out), np.result_type(x, waves))
-    room = _Room(y.dtype)
+    room = _Room(np.result_type(x, waves))
     view = _windows(x, geometry, tiles)
-    for images, rows in _blocks(y, tiles, waves):
+    for images, rows in _blocks(len(x), tiles, waves):
         v = _at_frequencies(view, images, rows, room)
         products = np.matmul(v, waves, out=room("products", *v.shape[:2], n_out))
         if bias is not None:
             products[len(products) // 3] += bias  # at the frequency (1, 1, ...), for which the column of A is all ones
         outputs = _by_row("A", n, products, rows, room("outputs", 2**n, *products.shape[1:]))
-        part = y[images, 2 * rows.start : 2 * rows.stop]
+        of_y = slice(2 * rows.start, min(2 * rows.stop, out[0]))
+        part = place(images, of_y)
         whole = _of_even_sizes(part, room)
         pairs = _by_parity(whole)
         pairs[...] = outputs.reshape(pairs.shape)
         if whole is not part:
             part[...] = whole[:, *[slice(m) for m in part.shape[1:-1]]]
-    return y
+        yield images, of_y
 
 
-def gradients(g: Value, geometry: Geometry, sizes: tuple[int, ...], x: Value, kernel: Value) -> tuple[Value, Value]:
-    """The gradient by x, of these sizes, and that by the kernel. Where x or the kernel is None, so is the other's."""
-    n, n_out, dtype = g.ndim - 2, g.shape[-1], np.result_type(*[a for a in (g, x, kernel) if a is not None])
+def gradients(g: Value, geometry: Geometry, sizes: tuple[int, ...], x: Value, kernel: Value) -> tuple[Value, Value, Value]:
+    """The gradients by x, of these sizes, by the kernel and by a bias. Of g nothing is asked but its shape, dtype and blocks.
+
+    Without the kernel the gradient by x is None, without x the others are."""
+    n, n_out = len(sizes), g.shape[-1]
+    dtype = np.result_type(g.dtype, *[a.dtype for a in (x, kernel) if a is not None])
     n_in = kernel.shape[-2] if x is None else x.shape[-1]
     tiles = _tiles(g.shape[1:-1])
     view = None if x is None else _windows(x, geometry, tiles)
     # [4^n, n_out, n_in]; as a copy, which makes products faster
     waves = None if kernel is None else np.ascontiguousarray(spectrum(kernel).swapaxes(1, 2))
     inner = [slice(before, before + m) for m, (before, _) in zip(sizes, geometry.padding, strict=True)]
-    dx: Value = None if waves is None else np.empty((len(g), *sizes, n_in), dtype)
+    dx: Value = None if waves is None else np.empty((g.shape[0], *sizes, n_in), dtype)
     padded: Value = None
+    db = np.zeros(n_out, dtype)
     room = _Room(dtype)
     sums = np.zeros((4**n, n_in, n_out), dtype)
-    for images, rows in _blocks(g, tiles, sums):
-        part = g[images, 2 * rows.start : 2 * rows.stop]
+    for images, rows in _blocks(g.shape[0], tiles, sums):
+        part = g[images, slice(2 * rows.start, min(2 * rows.stop, g.shape[1]))]
         whole = _of_even_sizes(part, room)
         if whole is not part:
             whole[...] = 0
@@ -133,6 +147,7 @@ def gradients(g: Value, geometry: Geometry, sizes: tuple[int, ...], x: Value, ke
         w = _by_row("A", n, gathered, rows, room("products", 4**n, count, n_out), adjoint=True)
         if view is not None:
             v = _at_frequencies(view, images, rows, room)
+            db += np.ones(count, dtype) @ w[len(w) // 3]  # the frequency (1, 1, ...) has the sums of the tiles
             sums += np.matmul(v.swapaxes(1, 2), w, out=room("sums", *sums.shape))
         if waves is not None:
             v = np.matmul(w, waves, out=room("frequencies", 4**n, count, n_in))
@@ -150,8 +165,9 @@ def gradients(g: Value, geometry: Geometry, sizes: tuple[int, ...], x: Value, ke
             if rows.stop == tiles[0]:
                 dx[images] = padded[:, *inner]
     if x is None:
-        return dx, None
-    return dx, (_power("G", n, dtype, adjoint=True) @ sums.reshape(4**n, -1)).reshape(*[3] * n, n_in, n_out)
+        return dx, None, None
+    dk = _power("G", n, dtype, adjoint=True) @ sums.reshape(4**n, -1)
+    return dx, dk.reshape(*[3] * n, n_in, n_out), db
 
 
 class _Room:
@@ -168,11 +184,11 @@ class _Room:
         return self.kept[name][:size].reshape(shape)
 
 
-def _blocks(y: Value, tiles: Sequence[int], waves: Value) -> Iterator[tuple[slice, slice]]:
+def _blocks(batch: int, tiles: Sequence[int], waves: Value) -> Iterator[tuple[slice, slice]]:
     """Blocks of images and rows of tiles."""
-    bytes_of_row = len(waves) * prod(tiles[1:]) * (2 * waves.shape[1] + waves.shape[2]) * y.itemsize
-    for images, rows in blocks(len(y), tiles[0], bytes_of_row):
-        yield slice(images.start, min(images.stop, len(y))), rows
+    frequencies, n_in, n_out = waves.shape
+    for images, rows in blocks(batch, tiles[0], frequencies * prod(tiles[1:]) * (2 * n_in + n_out) * waves.itemsize):
+        yield slice(images.start, min(images.stop, batch)), rows
 
 
 def _windows(x: Value, geometry: Geometry, tiles: Sequence[int]) -> Value:
