@@ -38,9 +38,12 @@ def directly(monkeypatch: pytest.MonkeyPatch, arrays: list[Any], geometry: Geome
 def by_winograd(arrays: list[Any], geometry: Geometry) -> tuple[Any, ...]:
     x, kernel, bias, g = arrays
     y = np.empty(g.shape, g.dtype)
-    for _ in winograd.correlate(x, winograd.spectrum(kernel), bias, geometry, y.shape[1:-1], lambda *block: y[block]):
-        pass
-    return y, *winograd.gradients(g, geometry, x.shape[1:-1], x, kernel)
+    winograd.correlate(x, winograd.spectrum(kernel), bias, geometry, y)
+    return y, *gradients(x, kernel, g, geometry)
+
+
+def gradients(x: Any, kernel: Any, g: Any, geometry: Geometry, by: tuple[bool, bool] = (True, True)) -> tuple[Any, ...]:
+    return winograd.gradients(winograd.tiles_of(g), g.dtype, g.shape[1:-1], geometry, x, kernel, by)
 
 
 # Room for all images, for one, for some rows of one, for one row.
@@ -70,8 +73,8 @@ def test_it_is_the_direct_way(monkeypatch: pytest.MonkeyPatch, sizes: tuple[int,
 def test_one_gradient_alone_has_the_same_bits() -> None:
     geometry = unit_steps(((1, 1), (1, 1)))
     x, kernel, _, g = drawn(2, (6, 5), 4, 3, geometry)
-    dx, dk, db = winograd.gradients(g, geometry, (6, 5), x, kernel)
-    only_x, only_kernel = (winograd.gradients(g, geometry, (6, 5), *given) for given in ((None, kernel), (x, None)))
+    dx, dk, db = gradients(x, kernel, g, geometry)
+    only_x, only_kernel = (gradients(x, kernel, g, geometry, by) for by in ((True, False), (False, True)))
     assert only_x[1] is only_x[2] is None
     assert only_kernel[0] is None
     np.testing.assert_array_equal(only_x[0], dx)
@@ -129,10 +132,10 @@ def test_where_it_runs(
         return [y, *fnn.tree.leaves(pull(np.cos(y)))]
 
     with monkeypatch.context() as patch:
-        for name in ("correlate", "gradients"):
+        for name in ("outputs_in_tiles", "gradients"):
             patch.setattr(winograd, name, watched(name, getattr(winograd, name)))
         found = both()
-    assert ran == (["correlate", "gradients"] if used else [])
+    assert ran == (["outputs_in_tiles", "gradients"] if used else [])
     monkeypatch.setattr(winograd, "applies", lambda *_: False)
     for a, b in zip(found, both(), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9)

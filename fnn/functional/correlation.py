@@ -39,26 +39,18 @@ def correlate(x: Value, kernel: Value, bias: Value | None, geometry: Geometry, w
     y = np.empty((len(x), *geometry.out(x.shape[1:-1], kernel.shape[:-2]), kernel.shape[-1]), np.result_type(x, kernel))
     if depthwise.applies(kernel.shape, geometry.groups):
         depthwise.correlate(pad(x, geometry.padding), kernel, bias, geometry, y)
-        return y
-    for _ in correlate_in_blocks(x, kernel, bias, geometry, y.shape, lambda *block: y[block], waves):
-        pass
+    elif winograd.applies(kernel.shape, geometry, y.shape):
+        winograd.correlate(x, winograd.spectrum(kernel) if waves is None else waves, bias, geometry, y)
+    else:
+        for _ in correlate_in_blocks(x, kernel, bias, geometry, y.shape, lambda *block: y[block]):
+            pass
     return y
 
 
 def correlate_in_blocks(
-    x: Value,
-    kernel: Value,
-    bias: Value | None,
-    geometry: Geometry,
-    shape: tuple[int, ...],
-    place: Place,
-    waves: Value | None = None,
+    x: Value, kernel: Value, bias: Value | None, geometry: Geometry, shape: tuple[int, ...], place: Place
 ) -> Iterator[tuple[slice, slice]]:
-    """`correlate` block by block, where y has this shape: a block is written to place(images, rows), then its indices come."""
-    if winograd.applies(kernel.shape, geometry, shape):
-        waves = winograd.spectrum(kernel) if waves is None else waves
-        yield from winograd.correlate(x, waves, bias, geometry, shape[1:-1], place)
-        return
+    """Windows copied into matrices, where y has this shape: a block goes to place(images, rows), then its indices come."""
     groups, width = geometry.groups, prod(kernel.shape[:-1])
     weight = _matrices(kernel, groups)
     as_tap = bias is not None and kernel.shape[-2] < FEW_CHANNELS
@@ -87,7 +79,8 @@ def gradients(
 
     Where only blocks of g are needed, it may be an object that makes them, and all of it for `np.asarray`."""
     if wanted[1] and winograd.applies(kernel.shape, geometry, g.shape):
-        return winograd.gradients(g, geometry, x.shape[1:-1], x, kernel if wanted[0] else None)
+        in_tiles = winograd.tiles_of(g)
+        return winograd.gradients(in_tiles, g.dtype, g.shape[1:-1], geometry, x, kernel, (bool(wanted[0]), True))
     if wanted[0] or not wanted[1]:
         g = np.asarray(g)
     dx = correlate_by_x(g, kernel, x.shape[1:-1], geometry) if wanted[0] else None
@@ -106,7 +99,8 @@ def channel_sums(g: Value) -> Value:
 def correlate_by_kernel(x: Value, g: Value, shape: tuple[int, ...], geometry: Geometry) -> Value:
     """sum_o x[stride * o + dilation * t - before]^T g[o] for every tap t: the gradient by a kernel of this shape."""
     if winograd.applies(shape, geometry, g.shape):
-        return winograd.gradients(g, geometry, x.shape[1:-1], x, None)[1]
+        kernel = np.empty(shape, g.dtype)  # of which only the shape and the dtype count
+        return winograd.gradients(winograd.tiles_of(g), g.dtype, g.shape[1:-1], geometry, x, kernel, (False, True))[1]
     if depthwise.applies(shape, geometry.groups):
         return depthwise.correlate_by_kernel(pad(x, geometry.padding), g, shape, geometry)
     return _by_kernel(x, g, shape, geometry, False)[0]
@@ -138,7 +132,8 @@ def _by_kernel(x: Value, g: Value, shape: tuple[int, ...], geometry: Geometry, b
 def correlate_by_x(g: Value, kernel: Value, sizes: tuple[int, ...], geometry: Geometry) -> Value:
     """sum of g[o] kernel[t]^T over stride * o + dilation * t - before = i, for every i: the gradient by x of these sizes."""
     if winograd.applies(kernel.shape, geometry, g.shape):
-        return winograd.gradients(g, geometry, sizes, None, kernel)[0]
+        x = np.empty((len(g), *sizes, kernel.shape[-2]), g.dtype)  # of which only the shape and the dtype count
+        return winograd.gradients(winograd.tiles_of(g), g.dtype, g.shape[1:-1], geometry, x, kernel, (True, False))[0]
     size = kernel.shape[:-2]
     many = kernel.shape[-1] >= MANY_OUTPUTS * geometry.groups * kernel.shape[-2]
     if many or set(geometry.stride) != {1}:

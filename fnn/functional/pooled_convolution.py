@@ -11,21 +11,27 @@ the same products.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from math import prod
 
 import numpy as np
 
 from fnn.arrays import Value
-from fnn.functional import depthwise
+from fnn.functional import depthwise, winograd
 from fnn.functional.correlation import correlate_in_blocks, gradients
 from fnn.functional.sweeps import Geometry as Pooling
 from fnn.functional.windows import Geometry, side_by_side
 
+# From the first image and row of a block to bools [taps, ...], whether a tap is the first maximum of its window.
+Marks = dict[tuple[int, int], Value]
 Pull = Callable[[Value, Sequence[bool]], tuple[Value, Value, Value]]
 
 
-def applies(kernel: tuple[int, ...], geometry: Geometry, pooling: Pooling) -> bool:
-    """Whether these windows lie side by side over the outputs of a convolution with a kernel of this shape, without a rest."""
+@lru_cache(maxsize=256)
+def applies(kernel: tuple[int, ...], geometry: Geometry, pooling: Pooling, batch: int) -> bool:
+    """Whether these windows lie side by side over the outputs of a convolution with a kernel of this shape, without a rest, and
+    may be pooled by blocks."""
+    y = (batch, *pooling.sizes, kernel[-1])
     return (
         pooling.stride == pooling.kernel
         and prod(pooling.kernel) > 1
@@ -33,6 +39,7 @@ def applies(kernel: tuple[int, ...], geometry: Geometry, pooling: Pooling) -> bo
         and not any([side for sides in pooling.pads for side in sides])
         and all([n == k * m for n, k, m in zip(pooling.sizes, pooling.kernel, pooling.out, strict=True)])
         and not depthwise.applies(kernel, geometry.groups)
+        and (set(pooling.kernel) == {2} or not winograd.applies(kernel, geometry, y))
     )
 
 
@@ -45,13 +52,15 @@ def forward(
 
 def forward_and_pull(x: Value, kernel: Value, bias: Value | None, geometry: Geometry, pooling: Pooling) -> tuple[Value, Pull]:
     """The same, and the pullback: from its cotangent and what is wanted to those of x, the kernel and the bias."""
-    size = pooling.kernel
-    first = np.empty((prod(size), len(x), *pooling.out, kernel.shape[-1]), bool)
-    y = _forward(x, kernel, bias, geometry, pooling, None, first)
+    marks: Marks = {}
+    y = _forward(x, kernel, bias, geometry, pooling, None, marks)
 
     def pull(g: Value, wanted: Sequence[bool]) -> tuple[Value, Value, Value]:
-        whole: Value = _Spread(g, first, size, (len(x), *pooling.sizes, kernel.shape[-1]))
-        return gradients(x, whole, kernel, geometry, wanted)
+        spread: Value = _Spread(g, marks, pooling, kernel.shape[-1])
+        if wanted[1] and winograd.applies(kernel.shape, geometry, spread.shape):
+            by = bool(wanted[0]), True
+            return winograd.gradients(spread.in_tiles, g.dtype, pooling.sizes, geometry, x, kernel, by)
+        return gradients(x, spread, kernel, geometry, wanted)
 
     return y, pull
 
@@ -63,12 +72,26 @@ def _forward(
     geometry: Geometry,
     pooling: Pooling,
     waves: Value | None,
-    first: Value | None,
+    marks: Marks | None,
 ) -> Value:
-    """Also writes to `first`, if it is given, whether an entry is the first maximum of its window, for each tap."""
+    """Also notes in `marks`, if they are given, which tap is the first maximum of its window."""
     size, n_out = pooling.kernel, kernel.shape[-1]
     shape = (len(x), *pooling.sizes, n_out)
     y = np.empty((len(x), *pooling.out, n_out), np.result_type(x, kernel))
+
+    def pool(taps: Value, largest: Value, images: slice, row: int) -> None:
+        np.maximum(taps[0], taps[1], out=largest)
+        for tap in taps[2:]:
+            np.maximum(largest, tap, out=largest)
+        if marks is not None:
+            marks[images.start, row] = _first_maxima(taps, largest)
+
+    if winograd.applies(kernel.shape, geometry, shape):  # its tiles are the windows
+        waves = winograd.spectrum(kernel) if waves is None else waves
+        for images, rows, tiles in winograd.outputs_in_tiles(x, waves, bias, geometry, shape[1:-1]):
+            largest = y[images, rows.start // 2 : rows.stop // 2].swapaxes(0, 1)
+            pool(tiles.reshape(-1, *largest.shape), largest, images, rows.start)
+        return y
     outputs: Value = None  # of some images
 
     def place(images: slice, rows: slice) -> Value:
@@ -78,19 +101,15 @@ def _forward(
             outputs = np.empty((count, *shape[1:]), y.dtype)
         return outputs[:, rows]
 
-    for images, rows in correlate_in_blocks(x, kernel, bias, geometry, shape, place, waves):
+    for images, rows in correlate_in_blocks(x, kernel, bias, geometry, shape, place):
         if rows.stop == shape[1]:
-            taps = side_by_side(outputs, size).reshape(prod(size), *outputs.shape[:1], *y.shape[1:])
-            largest = np.maximum(taps[0], taps[1], out=y[images])
-            for tap in taps[2:]:
-                np.maximum(largest, tap, out=largest)
-            if first is not None:
-                _mark(taps, largest, first[:, images])
+            pool(side_by_side(outputs, size).reshape(-1, len(outputs), *y.shape[1:]), y[images], images, 0)
     return y
 
 
-def _mark(taps: Value, largest: Value, first: Value) -> None:
-    """As in max-pooling, the first tap of a window that is not below the largest."""
+def _first_maxima(taps: Value, largest: Value) -> Value:
+    """For each tap, whether it is the first of its window that is not below the largest, as in max-pooling."""
+    first = np.empty(taps.shape, bool)
     free = first[-1]  # what is free at the last tap has its maximum there
     np.less(taps[0], largest, out=free)
     np.logical_not(free, out=first[0])
@@ -98,27 +117,35 @@ def _mark(taps: Value, largest: Value, first: Value) -> None:
         less = tap < largest
         np.greater(free, less, out=here)
         free &= less
+    return first
 
 
 class _Spread:
-    """The cotangent of the outputs from that of their maxima, of which it makes the blocks that are asked for."""
+    """The cotangent of the outputs, from that of their maxima: an array that makes the blocks that are asked for."""
 
-    def __init__(self, g: Value, first: Value, size: tuple[int, ...], shape: tuple[int, ...]) -> None:
-        self.g, self.first, self.size, self.shape, self.dtype = g, first, size, shape, g.dtype
+    def __init__(self, g: Value, marks: Marks, pooling: Pooling, n_out: int) -> None:
+        self.g, self.marks, self.size, self.dtype = g, marks, pooling.kernel, g.dtype
+        self.shape = (len(g), *pooling.sizes, n_out)
         self.made: tuple[int, Value] = (-1, None)
+
+    def in_tiles(self, images: slice, rows: slice, tiles: tuple[int, ...]) -> Value:
+        """A block as `winograd.gradients` takes it."""
+        marks = self.marks[images.start, rows.start]
+        g = self.g[images, rows.start // 2 : rows.stop // 2].swapaxes(0, 1)
+        return np.multiply(g, marks, out=np.empty(marks.shape, self.dtype))
 
     def __getitem__(self, block: tuple[slice, slice]) -> Value:
         images, rows = block
         if self.made[0] != images.start:
-            self.made = images.start, self.of_images(images)
+            self.made = images.start, self._of_images(images.start)
         return self.made[1][:, rows]
 
-    def of_images(self, images: slice) -> Value:
-        g = self.g[images]
-        whole = np.empty((len(g), *self.shape[1:]), self.dtype)
-        taps = side_by_side(whole, self.size)
-        taps[...] = (g * self.first[:, images]).reshape(taps.shape)
-        return whole
-
     def __array__(self, dtype: object = None, copy: object = None) -> Value:
-        return self.of_images(slice(0, self.shape[0]))
+        return np.concatenate([self._of_images(start) for start, _ in self.marks])
+
+    def _of_images(self, start: int) -> Value:
+        marks = self.marks[start, 0]
+        whole = np.empty((marks.shape[1], *self.shape[1:]), self.dtype)
+        taps = side_by_side(whole, self.size)
+        taps[...] = (self.g[start : start + len(whole)] * marks).reshape(taps.shape)
+        return whole

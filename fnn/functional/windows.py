@@ -165,14 +165,16 @@ def pad(x: Value, pairs: Pairs) -> Value:
     return y
 
 
-def blocks(batch: int, rows: int, row_bytes: int) -> Iterator[tuple[slice, slice]]:
-    """The work in parts that fit into the cache: some images together or, of large ones, some rows (the first spatial axis)."""
-    images = BLOCK // max(1, rows * row_bytes)
+def blocks(batch: int, rows: int, row_bytes: int, room: int | None = None) -> Iterator[tuple[slice, slice]]:
+    """The work in parts that fit into the cache, or that room: some images together or, of large ones, some rows (the first
+    spatial axis)."""
+    room = BLOCK if room is None else room
+    images = room // max(1, rows * row_bytes)
     if images:
         for i in range(0, batch, images):
             yield slice(i, i + images), slice(0, rows)
         return
-    step = max(1, BLOCK // row_bytes)
+    step = max(1, room // row_bytes)
     for i in range(batch):
         for j in range(0, rows, step):
             yield slice(i, i + 1), slice(j, min(j + step, rows))

@@ -26,16 +26,16 @@ Networks, CVPR 2016: this is their F(2x2, 3x3), with other signs, and adjoints f
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import lru_cache, reduce
 from math import prod
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from fnn.arrays import Value
-from fnn.functional.windows import Geometry, Place, blocks, pad
+from fnn.functional import windows as sliding
+from fnn.functional.windows import Geometry, Pairs, blocks, side_by_side
 
 # Where it measured faster than windows copied into a matrix: with so many channels on either side, for one, two and three
 # axes; with so many tiles, one for so many weights of a tap, since the spectrum has to pay; where outputs fill tiles so far.
@@ -63,6 +63,7 @@ def suits(kernel: tuple[int, ...], geometry: Geometry) -> bool:
     )
 
 
+@lru_cache(maxsize=256)
 def applies(kernel: tuple[int, ...], geometry: Geometry, y: tuple[int, ...]) -> bool:
     """Whether it is, and outputs of shape y are enough to gain."""
     if not suits(kernel, geometry):
@@ -92,82 +93,119 @@ def spectrum(kernel: Value) -> Value:
     return (matrix @ kernel.reshape(matrix.shape[1], -1)).reshape(-1, *kernel.shape[-2:])
 
 
-def correlate(
-    x: Value, waves: Value, bias: Value | None, geometry: Geometry, out: tuple[int, ...], place: Place
-) -> Iterator[tuple[slice, slice]]:
-    """y[o] = sum_t x[o + t - before] @ k[t], plus bias [n_out], where `waves` is the spectrum of k. In blocks of images and
-    rows of y: each is written to place(images, rows), then its indices come."""
+def correlate(x: Value, waves: Value, bias: Value | None, geometry: Geometry, y: Value) -> None:
+    """Into y: y[o] = sum_t x[o + t - before] @ k[t], plus bias [n_out], where `waves` is the spectrum of k."""
+    for images, rows, tiles in outputs_in_tiles(x, waves, bias, geometry, y.shape[1:-1]):
+        put(tiles, y[images, rows])
+
+
+def outputs_in_tiles(
+    x: Value, waves: Value, bias: Value | None, geometry: Geometry, out: tuple[int, ...]
+) -> Iterator[tuple[slice, slice, Value]]:
+    """The same by blocks: the images and the rows of y, and [2, ..., rows of tiles, images, ..., n_out] as tiles give them.
+
+    The last tiles along an axis of odd size have one output too many. The array is used again for the next block."""
     n, n_out = x.ndim - 2, waves.shape[-1]
-    tiles = _tiles(out)
     room = _Room(np.result_type(x, waves))
-    view = _windows(x, geometry, tiles)
-    for images, rows in _blocks(len(x), tiles, waves):
-        v = _at_frequencies(view, images, rows, room)
-        products = np.matmul(v, waves, out=room("products", *v.shape[:2], n_out))
+    plan = _plan(x.shape, geometry.padding, out, n_out, x.dtype.itemsize, sliding.BLOCK)
+    view = plan.windows(x)
+    for images, rows, index, tiles in plan.blocks:
+        v = _at_frequencies(view[index], tiles, room)
+        products = np.matmul(v, waves, out=room("products", 4**n, v.shape[1], n_out))
         if bias is not None:
             products[len(products) // 3] += bias  # at the frequency (1, 1, ...), for which the column of A is all ones
-        outputs = _by_row("A", n, products, rows, room("outputs", 2**n, *products.shape[1:]))
-        of_y = slice(2 * rows.start, min(2 * rows.stop, out[0]))
-        part = place(images, of_y)
-        whole = _of_even_sizes(part, room)
-        pairs = _by_parity(whole)
-        pairs[...] = outputs.reshape(pairs.shape)
-        if whole is not part:
-            part[...] = whole[:, *[slice(m) for m in part.shape[1:-1]]]
-        yield images, of_y
+        yield images, rows, _transformed("A", products, room("outputs", *(2,) * n, *tiles, n_out), tiles)
 
 
-def gradients(g: Value, geometry: Geometry, sizes: tuple[int, ...], x: Value, kernel: Value) -> tuple[Value, Value, Value]:
-    """The gradients by x, of these sizes, by the kernel and by a bias. Of g nothing is asked but its shape, dtype and blocks.
+def gradients(
+    in_tiles: Callable[[slice, slice, tuple[int, ...]], Value],
+    dtype: np.dtype,
+    out: tuple[int, ...],
+    geometry: Geometry,
+    x: Value,
+    kernel: Value,
+    by: tuple[bool, bool] = (True, True),
+) -> tuple[Value, Value, Value]:
+    """The gradients by x, by the kernel and by a bias, if it is by x or by the kernel.
 
-    Without the kernel the gradient by x is None, without x the others are."""
-    n, n_out = len(sizes), g.shape[-1]
-    dtype = np.result_type(g.dtype, *[a.dtype for a in (x, kernel) if a is not None])
-    n_in = kernel.shape[-2] if x is None else x.shape[-1]
-    tiles = _tiles(g.shape[1:-1])
-    view = None if x is None else _windows(x, geometry, tiles)
-    # [4^n, n_out, n_in]; as a copy, which makes products faster
-    waves = None if kernel is None else np.ascontiguousarray(spectrum(kernel).swapaxes(1, 2))
-    inner = [slice(before, before + m) for m, (before, _) in zip(sizes, geometry.padding, strict=True)]
-    dx: Value = None if waves is None else np.empty((g.shape[0], *sizes, n_in), dtype)
-    padded: Value = None
-    db = np.zeros(n_out, dtype)
+    That by y, of spatial sizes `out` and this dtype, comes in blocks: in_tiles(images, rows, tiles) gives contiguous
+    [2, ..., *tiles, n_out], 0 for what the last tiles have too many."""
+    n, (n_in, n_out) = len(out), kernel.shape[-2:]
+    dtype = np.result_type(dtype, x, kernel)
     room = _Room(dtype)
-    sums = np.zeros((4**n, n_in, n_out), dtype)
-    for images, rows in _blocks(g.shape[0], tiles, sums):
-        part = g[images, slice(2 * rows.start, min(2 * rows.stop, g.shape[1]))]
-        whole = _of_even_sizes(part, room)
-        if whole is not part:
-            whole[...] = 0
-            whole[:, *[slice(m) for m in part.shape[1:-1]]] = part
-        pairs = _by_parity(whole)
-        gathered = room("outputs", *pairs.shape)
-        np.copyto(gathered, pairs)
-        count = gathered.size // (2**n * n_out)
-        w = _by_row("A", n, gathered, rows, room("products", 4**n, count, n_out), adjoint=True)
-        if view is not None:
-            v = _at_frequencies(view, images, rows, room)
+    plan = _plan(x.shape, geometry.padding, out, n_out, x.dtype.itemsize, sliding.BLOCK)
+    sums, db = np.zeros((4**n, n_in, n_out), dtype), np.zeros(n_out, dtype)
+    dx: Value = None
+    padded: Value = None
+    waves: Value = None
+    view: Value = None
+    if by[0]:
+        waves = np.ascontiguousarray(spectrum(kernel).swapaxes(1, 2))  # [4^n, n_out, n_in]; products are faster with a copy
+        dx = np.empty(x.shape, dtype)
+    if by[1]:
+        view = plan.windows(x)
+    for images, rows, index, tiles in plan.blocks:
+        count = prod(tiles)
+        w = room("products", 4**n, count, n_out)
+        _transformed("A", in_tiles(images, rows, tiles), w, tiles, adjoint=True)
+        if by[1]:
+            v = _at_frequencies(view[index], tiles, room)
             db += np.ones(count, dtype) @ w[len(w) // 3]  # the frequency (1, 1, ...) has the sums of the tiles
             sums += np.matmul(v.swapaxes(1, 2), w, out=room("sums", *sums.shape))
-        if waves is not None:
+        if by[0]:
             v = np.matmul(w, waves, out=room("frequencies", 4**n, count, n_in))
-            d = _by_row("B", n, v, rows, room("windows", *v.shape), adjoint=True)
-            d = d.reshape(*[4] * n, *pairs.shape[n:-1], n_in)
+            d = _transformed("B", v, room("windows", *(4,) * n, *tiles, n_in), tiles, adjoint=True)
             for axis in range(n):
                 d = _overlapped(d, axis, n, room)
             if rows.start == 0:
-                padded = room("padded", len(part), *[2 * m + 2 for m in tiles], n_in)
-            into = _by_parity(padded[:, 2 * rows.start : 2 * rows.stop + 2])
+                padded = room("padded", tiles[1], *plan.padded[1:])
+            into = _by_parity(padded[:, rows.start : rows.start + 2 * tiles[0] + 2])
             if rows.start:  # the tiles before these reach into their first two rows
                 seam = (slice(None),) * n + (0,)
                 d[seam] += into[seam]
             into[...] = d
-            if rows.stop == tiles[0]:
-                dx[images] = padded[:, *inner]
-    if x is None:
+            if rows.stop == out[0]:
+                dx[images] = padded[:, *plan.inner[1:]]
+    if not by[1]:
         return dx, None, None
     dk = _power("G", n, dtype, adjoint=True) @ sums.reshape(4**n, -1)
-    return dx, dk.reshape(*[3] * n, n_in, n_out), db
+    return dx, dk.reshape(kernel.shape), db
+
+
+def tiles_of(g: Value) -> Callable[[slice, slice, tuple[int, ...]], Value]:
+    """The blocks of an array for `gradients`."""
+
+    def in_tiles(images: slice, rows: slice, tiles: tuple[int, ...]) -> Value:
+        part = g[images, rows]
+        made = np.empty((*(2,) * (len(tiles) - 1), *tiles, g.shape[-1]), g.dtype)
+        if not _is_even(part):
+            whole = np.zeros((len(part), *[m + m % 2 for m in part.shape[1:-1]], g.shape[-1]), g.dtype)
+            whole[:, *[slice(m) for m in part.shape[1:-1]]] = part
+            part = whole
+        np.copyto(made, _by_parity(part))
+        return made
+
+    return in_tiles
+
+
+def put(tiles: Value, y: Value) -> None:
+    """Outputs in tiles to where they belong in a block of y."""
+    if _is_even(y):
+        _by_parity(y)[...] = tiles
+        return
+    whole = np.empty((len(y), *[m + m % 2 for m in y.shape[1:-1]], y.shape[-1]), y.dtype)
+    _by_parity(whole)[...] = tiles
+    y[...] = whole[:, *[slice(m) for m in y.shape[1:-1]]]
+
+
+def _is_even(y: Value) -> bool:
+    return not any([m % 2 for m in y.shape[1:-1]])
+
+
+def _by_parity(y: Value) -> Value:
+    """[batch, 2 * rows, ..., channels] as [2, ..., rows, batch, ..., channels]."""
+    n = y.ndim - 2
+    return np.swapaxes(side_by_side(y, (2,) * n), n, n + 1)
 
 
 class _Room:
@@ -178,61 +216,62 @@ class _Room:
         self.kept: dict[str, Value] = {}
 
     def __call__(self, name: str, *shape: int) -> Value:
-        size = prod(shape)
-        if name not in self.kept:
-            self.kept[name] = np.empty(size, self.dtype)  # the first block is the largest
-        return self.kept[name][:size].reshape(shape)
+        made = self.kept.get(name)
+        if made is None:
+            made = self.kept[name] = np.empty(shape, self.dtype)  # the first block is the largest
+        return made if made.shape == shape else made.reshape(-1)[: prod(shape)].reshape(shape)
 
 
-def _blocks(batch: int, tiles: Sequence[int], waves: Value) -> Iterator[tuple[slice, slice]]:
-    """Blocks of images and rows of tiles."""
-    frequencies, n_in, n_out = waves.shape
-    for images, rows in blocks(batch, tiles[0], frequencies * prod(tiles[1:]) * (2 * n_in + n_out) * waves.itemsize):
-        yield slice(images.start, min(images.stop, batch)), rows
+class _Plan(NamedTuple):
+    """How the tiles of inputs of one shape lie, and in which blocks they are worked on."""
+
+    padded: tuple[int, ...]  # the shape of x with the zeros around it
+    inner: tuple[slice, ...]  # where x is in that
+    shape: tuple[int, ...]  # of the view of its windows, [4, ..., rows of tiles, batch, ..., n_in]
+    strides: tuple[int, ...]
+    # images; rows of y; the index of their windows; (rows of tiles, images, tiles along the other axes)
+    blocks: tuple[tuple[slice, slice, tuple[slice, ...], tuple[int, ...]], ...]
+
+    def windows(self, x: Value) -> Value:
+        """A view of a padded x: the inputs of all tiles."""
+        room = np.zeros(self.padded, x.dtype)
+        room[self.inner] = x
+        return np.ndarray(self.shape, x.dtype, room, 0, self.strides)
 
 
-def _windows(x: Value, geometry: Geometry, tiles: Sequence[int]) -> Value:
-    """A view [4, ..., rows, batch, ..., n_in] of x in its padding: the inputs of all tiles. Rows of tiles come before the
-    images, so that what is added where tiles overlap along the rows lies in one piece."""
-    n = len(tiles)
-    pairs = [(before, 2 * t + 2 - before - m) for t, m, (before, _) in zip(tiles, x.shape[1:-1], geometry.padding, strict=True)]
-    x = pad(x, tuple(pairs))
-    batch, *steps, step = x.strides
-    twice = [2 * s for s in steps]
-    shape = (*[4] * n, tiles[0], len(x), *tiles[1:], x.shape[-1])
-    return as_strided(x, shape, (*steps, twice[0], batch, *twice[1:], step), writeable=False)
+@lru_cache(maxsize=64)
+def _plan(x: tuple[int, ...], padding: Pairs, out: tuple[int, ...], n_out: int, itemsize: int, room: int) -> _Plan:
+    """For an x of this shape. Rows of tiles come before the images, so that what is added where tiles overlap along the rows
+    lies in one piece."""
+    n, batch, n_in, tiles = len(out), x[0], x[-1], _tiles(out)
+    padded = (batch, *[2 * t + 2 for t in tiles], n_in)
+    inner = [slice(before, before + m) for m, (before, _) in zip(x[1:-1], padding, strict=True)]
+    step = [prod(padded[a + 1 :]) * itemsize for a in range(n + 1)]
+    shape = (*(4,) * n, tiles[0], batch, *tiles[1:], n_in)
+    strides = (*step[1:], 2 * step[1], step[0], *[2 * s for s in step[2:]], itemsize)
+    found = []
+    for some, rows in blocks(batch, tiles[0], 4**n * prod(tiles[1:]) * (2 * n_in + n_out) * itemsize, room):
+        images = slice(some.start, min(some.stop, batch))
+        index = (slice(None),) * n + (rows, images)
+        of_block = rows.stop - rows.start, images.stop - images.start, *tiles[1:]
+        found.append((images, slice(2 * rows.start, min(2 * rows.stop, out[0])), index, of_block))
+    return _Plan(padded, (slice(None), *inner), shape, strides, tuple(found))
 
 
-def _at_frequencies(view: Value, images: slice, rows: slice, room: _Room) -> Value:
+def _at_frequencies(windows: Value, tiles: tuple[int, ...], room: _Room) -> Value:
     """B d of a block: [4^n, tiles, n_in]."""
-    n = (view.ndim - 2) // 2
-    part = view[(slice(None),) * n + (rows, images)]
-    d = room("windows", *part.shape)
-    np.copyto(d, part)
-    return _by_row("B", n, d, rows, room("frequencies", 4**n, d.size // (4**n * d.shape[-1]), d.shape[-1]))
+    d = room("windows", *windows.shape)
+    np.copyto(d, windows)
+    return _transformed("B", d, room("frequencies", 4 ** (len(tiles) - 1), prod(tiles), windows.shape[-1]), tiles)
 
 
-def _by_row(name: Literal["A", "B"], n: int, x: Value, rows: slice, out: Value, adjoint: bool = False) -> Value:
-    """The matrix (or its transpose) times x, [frequencies, tiles, channels] or the like. One row of tiles at a time: for small
-    products BLAS has quicker kernels."""
-    matrix = _power(name, n, out.dtype, adjoint)
-    count = rows.stop - rows.start
+def _transformed(name: Literal["A", "B"], x: Value, out: Value, tiles: tuple[int, ...], adjoint: bool = False) -> Value:
+    """The power of a matrix, or its transpose, times x, [frequencies, tiles, channels] or the like, into out; gives out. One
+    row of tiles at a time, because BLAS has quicker kernels for small products."""
+    matrix = _power(name, len(tiles) - 1, out.dtype, adjoint)
     m, k = matrix.shape
-    np.matmul(matrix, x.reshape(k, count, -1).swapaxes(0, 1), out=out.reshape(m, count, -1).swapaxes(0, 1))
+    np.matmul(matrix, x.reshape(k, tiles[0], -1).swapaxes(0, 1), out=out.reshape(m, tiles[0], -1).swapaxes(0, 1))
     return out
-
-
-def _of_even_sizes(part: Value, room: _Room) -> Value:
-    """part itself, or room for it and the outputs that the last tiles have too many."""
-    sizes = [m + m % 2 for m in part.shape[1:-1]]
-    return part if part.shape[1:-1] == tuple(sizes) else room("whole", len(part), *sizes, part.shape[-1])
-
-
-def _by_parity(y: Value) -> Value:
-    """[batch, 2 * rows, ..., channels] as [2, ..., rows, batch, ..., channels], a view if the channels' lines are whole."""
-    n = y.ndim - 2
-    pairs = y.reshape(len(y), *[k for m in y.shape[1:-1] for k in (m // 2, 2)], y.shape[-1])
-    return pairs.transpose(*range(2, 2 * n + 1, 2), 1, 0, *range(3, 2 * n, 2), 2 * n + 1)
 
 
 def _overlapped(d: Value, axis: int, n: int, room: _Room) -> Value:
@@ -243,7 +282,7 @@ def _overlapped(d: Value, axis: int, n: int, room: _Room) -> Value:
     shape[axis], shape[t] = 2, shape[t] + 1
     e = room(f"overlapped {axis}", *shape)
 
-    def at(a: int, k: int | slice) -> tuple[int | slice, ...]:
+    def at(a: int, k: slice) -> tuple[slice, ...]:
         return (*[slice(None)] * a, k)
 
     head, tail = d[at(axis, slice(0, 2))], d[at(axis, slice(2, 4))]

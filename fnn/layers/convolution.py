@@ -136,7 +136,7 @@ class PooledConv(Generic[CP]):
         """The pooling's is None if the two go one after the other."""
         geometry = self.conv._geometry(x)
         pooling = self.pool.geometry(geometry.out(x.shape[1:-1], kernel.shape[:-2]))
-        return geometry, pooling if pooled_convolution.applies(kernel.shape, geometry, pooling) else None
+        return geometry, pooling if pooled_convolution.applies(kernel.shape, geometry, pooling, len(x)) else None
 
     def vjp(self, params: CP, state: None, x: Value, mode: Mode, wanted: bool, /) -> tuple[Value, None, Pull]:
         """Through both and back."""
