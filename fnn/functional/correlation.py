@@ -17,6 +17,7 @@ gradient by the kernel: that measured faster than to keep it, which is to write 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from math import prod
 
 import numpy as np
@@ -210,10 +211,14 @@ def _matrices(y: Value, groups: int) -> Value:
 def _pieces(columns: Value, y: Value) -> tuple[Value, Value]:
     """Both [groups, positions, ...] as [groups, pieces, positions, ...]: for small products, if matrices are small."""
     groups, positions, width = columns.shape
-    size = width * y.shape[-1]
-    least = -(-positions * size // SMALL_PRODUCT) if size <= SMALL_MATRIX else 1
-    pieces = next((n for n in range(least, 2 * least + 1) if positions % n == 0), 1)
+    pieces = _number_of_pieces(positions, width * y.shape[-1])
     return columns.reshape(groups, pieces, -1, width), y.reshape(groups, pieces, -1, y.shape[-1])
+
+
+@lru_cache(maxsize=256)
+def _number_of_pieces(positions: int, size: int) -> int:
+    least = -(-positions * size // SMALL_PRODUCT) if size <= SMALL_MATRIX else 1
+    return next((n for n in range(least, 2 * least + 1) if positions % n == 0), 1)
 
 
 def _row_bytes(y: tuple[int, ...], width: int, itemsize: int) -> int:

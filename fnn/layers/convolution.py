@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar, Generic, Literal, TypedDict, TypeVar, Unpack, overload
 
 from fnn.arrays import Array3, Array4, Array5, Value
@@ -85,19 +86,20 @@ class ConvBase(Spec, Composable, Generic[CP]):
     # What follows is for layers.pullback and for evaluation: the kernels without their checks. Each class takes them beside its
     # `forward`.
 
-    def _geometry(self, x: Value) -> Geometry:
-        sizes = x.shape[1:-1]
-        return geometry_of(type(self).__name__, sizes, self.kernel_size, self.stride, self.padding, self.dilation, self.groups)
+    def _geometry(self, x: tuple[int, ...]) -> Geometry:
+        return geometry_of(
+            type(self).__name__, x[1:-1], self.kernel_size, self.stride, self.padding, self.dilation, self.groups
+        )
 
     def _vjp(self, params: CP, state: None, x: Value, mode: Mode, wanted: bool, /) -> tuple[Value, None, Pull]:
-        kernel, bias, geometry = params.kernel, _bias(params), self._geometry(x)
+        kernel, bias, geometry = params.kernel, _bias(params), self._geometry(x.shape)
         y = correlate(x, kernel, bias, geometry)
         return y, None, _pull(lambda g, every: gradients(x, g, kernel, geometry, every), wanted, bias is not None)
 
     def _evaluator(self, params: CP, state: None, /) -> Callable[[Value], Value]:
         kernel, bias = params.kernel, _bias(params)
-        waves = self._waves(kernel)
-        return lambda x: correlate(x, kernel, bias, self._geometry(x), waves)
+        waves, geometry_of = self._waves(kernel), lru_cache(maxsize=16)(self._geometry)
+        return lambda x: correlate(x, kernel, bias, geometry_of(x.shape), waves)
 
     def _waves(self, kernel: Value) -> Value | None:
         """The spectrum of the kernel, if Winograd's way may be the one to go."""
@@ -132,16 +134,16 @@ class PooledConv(Generic[CP]):
     conv: ConvBase[CP]
     pool: Any
 
-    def geometries(self, x: Value, kernel: Value) -> tuple[Geometry, Pooling | None]:
-        """The pooling's is None if the two go one after the other."""
+    def geometries(self, x: tuple[int, ...], kernel: tuple[int, ...]) -> tuple[Geometry, Pooling | None]:
+        """Of arrays of these shapes. The pooling's is None if the two go one after the other."""
         geometry = self.conv._geometry(x)
-        pooling = self.pool.geometry(geometry.out(x.shape[1:-1], kernel.shape[:-2]))
-        return geometry, pooling if pooled_convolution.applies(kernel.shape, geometry, pooling, len(x)) else None
+        pooling = self.pool.geometry(geometry.out(x[1:-1], kernel[:-2]))
+        return geometry, pooling if pooled_convolution.applies(kernel, geometry, pooling, x[0]) else None
 
     def vjp(self, params: CP, state: None, x: Value, mode: Mode, wanted: bool, /) -> tuple[Value, None, Pull]:
         """Through both and back."""
         kernel, bias = params.kernel, _bias(params)
-        geometry, pooling = self.geometries(x, kernel)
+        geometry, pooling = self.geometries(x.shape, kernel.shape)
         if pooling is None:
             y, _, back = self.conv._vjp(params, None, x, mode, wanted)
             z, _, first = self.pool.vjp(None, None, y, mode, True)
@@ -152,10 +154,10 @@ class PooledConv(Generic[CP]):
     def evaluator(self, params: CP, state: None, /) -> Callable[[Value], Value]:
         """Of both."""
         kernel, bias = params.kernel, _bias(params)
-        waves = self.conv._waves(kernel)
+        waves, geometries_of = self.conv._waves(kernel), lru_cache(maxsize=16)(self.geometries)
 
         def evaluate(x: Value) -> Value:
-            geometry, pooling = self.geometries(x, kernel)
+            geometry, pooling = geometries_of(x.shape, kernel.shape)
             if pooling is None:
                 return self.pool.evaluator(None, None)(correlate(x, kernel, bias, geometry, waves))
             return pooled_convolution.forward(x, kernel, bias, geometry, pooling, waves)
