@@ -25,7 +25,8 @@ TRAIN = fnn.Train(fnn.key(0))
 def test_an_evaluator_is_the_forward(case: Any, dtype: Any) -> None:
     layer, params, state, x = made(case, 0)
     params, x = cast((params, x), dtype)
-    evaluator = beside(type(layer), "forward", "evaluator")
+    kind: Any = type(layer)
+    evaluator = beside(kind, "forward", "evaluator")
     if evaluator is not None:
         assert bits(evaluator(layer, params, state)(x)) == bits(layer.forward(params, state, x, fnn.EVAL)[0])
 
@@ -39,8 +40,9 @@ def test_an_evaluator_is_the_forward(case: Any, dtype: Any) -> None:
     ids=repr,
 )
 def test_all_of_them_have_the_quick_ways(layer: Any) -> None:
+    kind: Any = type(layer)
     for name in ("vjp", "evaluator", "ignores_mode"):
-        assert beside(type(layer), "forward", name)
+        assert beside(kind, "forward", name)
 
 
 # The convolution, the pooling behind it, the input; whether they run as one.

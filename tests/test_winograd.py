@@ -165,12 +165,12 @@ def test_products_of_small_matrices_go_in_pieces(monkeypatch: pytest.MonkeyPatch
         geometry = Geometry((1, 1), ((1, 1), (0, 1)), (1, 1), groups)
         y = correlation.correlate(x, kernel, bias, geometry)
         g = rng.normal(size=y.shape)
-        expected = y, *correlation.gradients(x, g, kernel, geometry, (True, True, True))
+        expected: Any = (y, *correlation.gradients(x, g, kernel, geometry, (True, True, True)))
         with monkeypatch.context() as patch:
             patch.setattr(correlation, "SMALL_PRODUCT", 1000)
             correlation._number_of_pieces.cache_clear()
             assert len(correlation._pieces(np.zeros((groups, 120, 9)), np.zeros((groups, 120, 4)))[0][0]) == 5
-            found = (
+            found: Any = (
                 correlation.correlate(x, kernel, bias, geometry),
                 *correlation.gradients(x, g, kernel, geometry, (True, True, True)),
             )
