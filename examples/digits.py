@@ -7,6 +7,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -24,12 +25,7 @@ model = (
     >> fnn.Dense(64, 10)
 )  # fmt: skip
 optimizer = fnn.Adam(3e-3)
-
-
-def criterion(logits: fnn.Array2, labels: fnn.Int1) -> fnn.Scalar:
-    return fnn.cross_entropy(logits, labels, label_smoothing=0.1)
-
-
+criterion = partial(fnn.cross_entropy, label_smoothing=0.1)
 step = fnn.train_step(fnn.supervised(model, criterion), optimizer)
 
 # The type of the run, as the checkers infer it: parameters and state have a slot for every part of the model.

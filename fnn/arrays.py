@@ -57,10 +57,38 @@ def multiples(k: int, n: int) -> Value:
     return read_only(np.arange(0, n * k, k))
 
 
-@lru_cache(maxsize=16)
-def zero(dtype: np.dtype[Any]) -> Value:
-    """A read-only array without axes: NumPy takes as long to convert a number as to compute with a few."""
-    return read_only(np.zeros((), dtype))
+@lru_cache(maxsize=256)
+def constant(value: float, dtype: np.dtype[Any]) -> Value:
+    """A number as a read-only array without axes: NumPy takes as long to convert a number as to compute with a few.
+
+    For the few numbers of a formula that are the same at every step; they are kept.
+    """
+    return read_only(np.array(value, dtype))
+
+
+@lru_cache(maxsize=256)
+def rounded(value: float, dtype: np.dtype[Any]) -> float:
+    """The number that an array of this dtype holds in the place of another."""
+    return float(np.array(value, dtype))
+
+
+# With fewer entries than this a product with ones takes half the time of np.add.reduce, and adds up in as many partial sums.
+_FEW = 1024
+
+
+def sum_of_all(x: Value) -> Value:
+    """The sum of all entries, a NumPy scalar of x's dtype."""
+    n = x.size
+    if not 0 < n <= _FEW:
+        return total(x, None)
+    return ones(n, x.dtype).dot(x if x.ndim == 1 else x.reshape(-1))
+
+
+def row_maxima(x: Value) -> Value:
+    """The largest number of each row of a matrix, [n]."""
+    n, k = x.shape
+    # of short rows NumPy compares one number at a time, of long ones many at once
+    return largest(x.T.copy(), 0) if n >= 32 >= k else largest(x, 1)
 
 
 class Traced:

@@ -1177,9 +1177,9 @@ def test_a_criterion_that_cannot_be_hashed_is_planned() -> None:
     loss: Any = fnn.supervised(fnn.Dense(3, 1), Listed([2.0]))
     ts = fnn.start(fnn.Dense(3, 1), opt, fnn.key(0))
     mode = fnn.Train(fnn.key(1))
-    plan = planning.Plan(loss.grad_into)
+    plan = planning.Plan(loss.bind)
     batch = np.ones((4, 3), "f4"), np.ones((4, 1), "f4")
-    assert plan.run(ts.opt.layout, ts.params, ts.state, mode, batch) is not None
+    assert plan.run(ts.opt.layout, fnn.tree.leaves(ts.params), ts.state, mode, batch) is not None
 
 
 @dataclass(frozen=True, repr=False)
@@ -1262,7 +1262,7 @@ class Weighted(Supervised):
 
 def test_a_loss_with_fields_of_its_own_keeps_them_in_pickle_and_copies() -> None:
     loss = Weighted(fnn.Dense(3, 2), fnn.mse, 5.0)
-    _ = loss._vjps  # what a step leaves behind is not part of the value
+    loss.bind(fnn.init(loss.model, fnn.key(0))[0])  # what a step leaves behind is not part of the value
     for again in (pickle.loads(pickle.dumps(loss)), copy.copy(loss)):
         assert again == loss
         assert vars(again).keys() == {"model", "criterion", "weight"}

@@ -7,6 +7,7 @@ arguments it is the plain function and nothing else.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -51,33 +52,44 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 # Of public functions that check their arguments and then run an operation, that operation's `vjp`: vjp(x, ...) -> (y, pull),
-# without checks, tape or tracers, where pull(g) is the cotangent of x. A planned step runs it on arguments like those that
-# were checked before. (As an attribute functools.wraps would pass it on to functions that compute something else.)
-_VJPS: dict[object, Callable[..., Any]] = {}
+# without checks, tape or tracers, where pull(g) is the cotangent of x; and its `plain` form, x to y. A planned step runs them on
+# arguments like those that were checked before. (As attributes functools.wraps would pass them on to functions that compute
+# something else.)
+_VJPS: dict[object, tuple[Callable[..., Any], frozenset[str]]] = {}
+_PLAIN: dict[object, Callable[..., Any]] = {}
 
 
-def checked_form_of(op: Callable[..., Any]) -> Callable[[F], F]:
-    """Decorates a function that checks its arguments and then runs `op`, an operation, or what is its vjp."""
+def checked_form_of(op: Callable[..., Any], *options: str) -> Callable[[F], F]:
+    """Decorates a function that checks its arguments and then runs `op`, an operation, or its vjp, which has these options."""
 
     def decorate(f: F) -> F:
-        _VJPS[f] = vjp_of(op)
+        _VJPS[f] = getattr(op, "vjp", op), frozenset(options)
+        _PLAIN[f] = getattr(op, "plain", f)
         return f
 
     return decorate
 
 
-def vjp_of(op: Callable[..., Any]) -> Callable[..., Any]:
-    """The vjp of an operation; what is none is its own."""
-    found: Callable[..., Any] = getattr(op, "vjp", op)
-    return found
-
-
 def unchecked_vjp(f: object) -> Callable[..., Any] | None:
-    """That of a public function, None where there is none."""
+    """That of a public function, or of `functools.partial` of it with options; None where there is none."""
+    function, given = f, dict[str, Any]()
+    if isinstance(f, partial) and not f.args:
+        function, given = f.func, f.keywords
     try:
-        return _VJPS.get(f)
+        found = _VJPS.get(function)
     except TypeError:  # it cannot be hashed
         return None
+    if found is None or not found[1].issuperset(given):
+        return None
+    return partial(found[0], **given) if given else found[0]
+
+
+def unchecked(f: Callable[..., Any]) -> Callable[..., Any]:
+    """The plain form of a public function of one array; the function itself where there is none."""
+    try:
+        return _PLAIN.get(f, f)
+    except TypeError:  # it cannot be hashed
+        return f
 
 
 def _unary(function: Callable[..., Value], rule: Callable[..., Value]) -> Callable[..., Value]:
@@ -95,7 +107,8 @@ def _unary(function: Callable[..., Value], rule: Callable[..., Value]) -> Callab
         y = function(x)
         return y, lambda g: rule(g, y, x)
 
-    op.vjp = vjp  # type: ignore[attr-defined]  # for vjp_of
+    op.vjp = vjp  # type: ignore[attr-defined]  # for checked_form_of
+    op.plain = function  # type: ignore[attr-defined]  # as above
     return op
 
 
@@ -236,7 +249,8 @@ def fused(
             return y, lambda g: pull(g, only_first)[0]
 
         only_first = [k == 0 for k in range(n)]
-        op.vjp = vjp  # type: ignore[attr-defined]  # for vjp_of
+        op.vjp = vjp  # type: ignore[attr-defined]  # for checked_form_of
+        op.plain = lambda *args: kernel(*args)[0]  # type: ignore[attr-defined]  # as above
         op.kernel = kernel  # type: ignore[attr-defined]  # for tests and for layers that have a vjp, which share the kernels
         op.reference = reference  # type: ignore[attr-defined]  # as above
         return op

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from fnn.arrays import Array, Array1, Ints, Scalar, Traced, Value, largest, multiples, ones, total
+from fnn.arrays import Array, Array1, Ints, Scalar, Traced, Value, largest, multiples, ones, row_maxima, sum_of_all, total
 from fnn.autodiff.primitive import checked_form_of, fused
 from fnn.autodiff.tracer import value_of
 from fnn.functional.activations import log_softmax
@@ -43,19 +43,21 @@ def _labels_reference(x: Value, labels: Value, *, smoothing: float) -> Value:
 @fused(1, _labels_reference)
 def _labels(x: Value, labels: Value, *, smoothing: float) -> tuple[Value, _Pull]:
     k = x.shape[-1]
-    z = x.reshape(-1, k)
-    z = np.subtract(z, largest(z, 1, keepdims=True), order="C")
+    z = x if x.ndim == 2 else x.reshape(-1, k)
+    z = np.subtract(z, row_maxima(z)[:, np.newaxis], order="C")
     n = len(z)
-    at = np.add(multiples(k, n), labels.reshape(-1), dtype=np.intp, casting="unsafe")  # each row's label in the flat array
+    at = multiples(k, n) + (labels if labels.ndim == 1 else labels.reshape(-1))  # each row's label in the flat array
+    if at.dtype != np.intp:  # of uint64 it is a float
+        at = multiples(k, n) + labels.reshape(-1).astype(np.intp)
     e = np.exp(z)
     sums = e.dot(ones(k, e.dtype))
     flat = z.reshape(-1)
     picked = flat[at]
     if smoothing:
         picked *= 1 - smoothing
-    loss = total(np.log(sums) - picked)
+    loss = sum_of_all(np.log(sums) - picked)
     if smoothing:
-        loss -= smoothing / k * total(flat)
+        loss -= smoothing / k * sum_of_all(flat)
 
     def pull(g: Value, wanted: Sequence[bool]) -> Sequence[Value]:
         scale = g / n
@@ -63,7 +65,7 @@ def _labels(x: Value, labels: Value, *, smoothing: float) -> tuple[Value, _Pull]
         dz.reshape(-1)[at] -= (1 - smoothing) * scale if smoothing else scale
         if smoothing:
             dz -= smoothing / k * scale
-        return (dz.reshape(x.shape),)
+        return (dz if dz.shape == x.shape else dz.reshape(x.shape),)
 
     return loss / n, pull
 
@@ -77,7 +79,7 @@ def _probabilities(x: Value, q: Value, *, smoothing: float) -> tuple[Value, _Pul
     n = x.size // x.shape[-1]
     mixed = _smooth(q, smoothing)
     log_p = log_softmax(x)
-    loss = total(mixed * log_p, None) / -n
+    loss = sum_of_all(mixed * log_p) / -n
 
     def pull(g: Value, wanted: Sequence[bool]) -> Sequence[Value]:
         scale = g / n
@@ -150,20 +152,21 @@ def _probability_rows(x: Value, q: Value) -> tuple[Value, _Pull]:
     return -total(q * log_p, -1), pull
 
 
-def _cross_entropy_vjp(x: Value, q: Value) -> tuple[Value, Callable[[Value], Value]]:
+def _cross_entropy_vjp(x: Value, q: Value, *, label_smoothing: float = 0.0) -> tuple[Value, Callable[[Value], Value]]:
     """(loss, pull) of arguments like those that were checked before; labels are checked each time."""
-    if q.shape != (x.shape if q.dtype.kind == "f" else x.shape[:-1]):
+    is_probabilities = q.dtype.kind == "f"
+    if q.shape != (x.shape if is_probabilities else x.shape[:-1]):
         raise ValueError(f"logits have shape {x.shape} but the target has {q.shape}")
-    if q.dtype.kind == "f":
+    if is_probabilities:
         op: Any = _probabilities
     else:
         check_label_range("cross_entropy", x, q)
         op = _labels
-    y, pull = op.kernel(x, q, smoothing=0.0)
+    y, pull = op.kernel(x, q, smoothing=float(label_smoothing))
     return y, lambda g: pull(g, (True, False))[0]
 
 
-@checked_form_of(_cross_entropy_vjp)
+@checked_form_of(_cross_entropy_vjp, "label_smoothing")
 def cross_entropy(
     logits: Array,
     target: Array | Ints,

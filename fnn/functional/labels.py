@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import Any
+
 import numpy as np
 
 from fnn.arrays import Traced, Value, describe, largest
@@ -32,10 +35,17 @@ def check_label_shapes(name: str, what: str, x: Value, labels: Value) -> None:
 def check_label_range(name: str, x: Value, labels: Value) -> None:
     """ValueError unless labels lie in [0, classes)."""
     # read as unsigned, a negative label is larger than all that are not: one pass finds both
-    bound = min(x.shape[-1], np.iinfo(labels.dtype).max + 1) if labels.itemsize < 8 else x.shape[-1]
-    if labels.size and largest(labels.view(labels.dtype.str.replace("i", "u")), None) >= bound:
-        wrong = labels[(labels < 0) | (labels >= x.shape[-1])].flat[0]
-        raise ValueError(f"{name}: label {wrong} is out of range, expected class numbers from 0 to {x.shape[-1] - 1}")
+    unsigned, most = _unsigned(labels.dtype)
+    classes = x.shape[-1]
+    if labels.size and largest(labels.view(unsigned), None) >= (classes if classes < most else most):
+        wrong = labels[(labels < 0) | (labels >= classes)].flat[0]
+        raise ValueError(f"{name}: label {wrong} is out of range, expected class numbers from 0 to {classes - 1}")
+
+
+@cache
+def _unsigned(dtype: np.dtype[Any]) -> tuple[np.dtype[Any], int]:
+    """Integers of this size without sign, and the first that is too large for the dtype itself."""
+    return np.dtype(dtype.str.replace("i", "u")), int(np.iinfo(dtype).max) + 1
 
 
 def check_several_classes(name: str, logits: Value) -> None:

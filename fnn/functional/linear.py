@@ -56,28 +56,29 @@ class LinearParams(Record):
 #   dL/dX = G W^T,  dL/dW = X^T G,  dL/db = G^T 1, the sum of the rows.
 def affine(x: Value, weight: Value, bias: Value = None) -> Value:
     """The kernel of `dense`, forwards."""
-    rows = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
-    y = rows.dot(weight)  # on small matrices `@` takes three times as long
-    if bias is not None:
-        if bias.dtype is y.dtype or bias.dtype == y.dtype:
-            y += bias
-        else:
-            y = y + bias
-    return y if x.ndim == 2 else y.reshape(*x.shape[:-1], y.shape[-1])
+    if x.ndim != 2:
+        return affine(x.reshape(-1, x.shape[-1]), weight, bias).reshape(*x.shape[:-1], weight.shape[-1])
+    y = x.dot(weight)  # on small matrices `@` takes three times as long
+    if bias is None:
+        return y
+    if bias.dtype is y.dtype:
+        y += bias
+        return y
+    return y + bias
 
 
 def affine_pull(
     g: Value, x: Value, weight: Value, wanted: Sequence[bool], into: Sequence[Value] = (None, None)
 ) -> tuple[Value, Value, Value]:
     """The cotangents of x, weight and bias from that of y; it fills the arrays `into` for the latter two, if given."""
-    shape = x.shape
-    if len(shape) != 2:
-        x, g = x.reshape(-1, shape[-1]), g.reshape(-1, g.shape[-1])
-    dx = g.dot(weight.T) if wanted[0] else None
-    if dx is not None and len(shape) != 2:
-        dx = dx.reshape(shape)
-    dw = x.T.dot(g, into[0]) if wanted[1] else None
-    return dx, dw, ones(len(g), g.dtype).dot(g, into[1]) if wanted[2] else None
+    if x.ndim != 2:
+        dx, dw, db = affine_pull(g.reshape(-1, g.shape[-1]), x.reshape(-1, x.shape[-1]), weight, wanted, into)
+        return dx if dx is None else dx.reshape(x.shape), dw, db
+    return (
+        g.dot(weight.T) if wanted[0] else None,
+        x.T.dot(g, into[0]) if wanted[1] else None,
+        ones(len(g), g.dtype).dot(g, into[1]) if wanted[2] else None,
+    )
 
 
 @fused(3, lambda x, weight, bias: x @ weight + bias)

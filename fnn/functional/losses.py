@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from fnn.arrays import Array1, SameRank, Scalar, Value, total, zero
+from fnn.arrays import Array1, SameRank, Scalar, Value, constant, sum_of_all
 from fnn.autodiff.primitive import checked_form_of, fused
 from fnn.autodiff.tracer import value_of
 from fnn.functional.activations import softplus
@@ -46,7 +46,7 @@ def _of_same_shapes(op: Any) -> Callable[..., tuple[Value, Callable[[Value], Val
 @fused(2, lambda p, t, *, factor=1.0: factor * np.mean(np.square(p - t)))
 def _squares(p: Value, t: Value, *, factor: float = 1.0) -> tuple[Value, _Pull]:
     d = p - t
-    loss = total(np.square(d), None) * (factor / d.size)
+    loss = sum_of_all(np.square(d)) * (factor / d.size)
     return loss, lambda g, wanted: _both(d * (g * (2 * factor / d.size)), wanted)
 
 
@@ -101,7 +101,7 @@ def half_mse_per_example(prediction: SameRank, target: SameRank, /) -> SameRank:
 @fused(2, lambda p, t: np.mean(np.abs(p - t)))
 def _absolutes(p: Value, t: Value) -> tuple[Value, _Pull]:
     d = p - t
-    loss = total(np.abs(d), None) / d.size
+    loss = sum_of_all(np.abs(d)) / d.size
     return loss, lambda g, wanted: _both(np.sign(d) * (g / d.size), wanted)
 
 
@@ -141,7 +141,7 @@ def _huber_values(p: Value, t: Value, *, delta: float) -> Value:
 def _huber(p: Value, t: Value, *, delta: float) -> tuple[Value, _Pull]:
     d = p - t
     c = np.clip(d, -delta, delta)
-    loss = total(c * (d - 0.5 * c), None) / d.size
+    loss = sum_of_all(c * (d - 0.5 * c)) / d.size
     return loss, lambda g, wanted: _both(c * (g / d.size), wanted)
 
 
@@ -181,7 +181,7 @@ def _bce_values(p: Value, t: Value, *, eps: float) -> Value:
 def _bce(p: Value, t: Value, *, eps: float) -> tuple[Value, _Pull]:
     c = np.clip(p, eps, 1 - eps)
     log_p, log_q = np.log(c), np.log(1 - c)
-    loss = total(t * log_p + (1 - t) * log_q, None) / -p.size
+    loss = sum_of_all(t * log_p + (1 - t) * log_q) / -p.size
 
     def pull(g: Value, wanted: Sequence[bool]) -> Sequence[Value]:
         scale = g / p.size
@@ -234,16 +234,17 @@ def _logits_values(z: Value, t: Value) -> Value:
 # dL/dz = (s(z) - t) / n, dL/dt = -z / n
 @fused(2, lambda z, t: np.mean(_logits_values(z, t)))
 def _bce_with_logits(z: Value, t: Value) -> tuple[Value, _Pull]:
-    positive, negative = np.maximum(z, zero(z.dtype)), np.minimum(z, zero(z.dtype))
+    zero = constant(0.0, z.dtype)
+    positive, negative = np.maximum(z, zero), np.minimum(z, zero)
     e = np.exp(negative - positive)  # of -|z|
-    loss = total(positive + np.log1p(e) - t * z, None) / z.size
+    loss = sum_of_all(positive + np.log1p(e) - t * z) / z.size
 
     def pull(g: Value, wanted: Sequence[bool]) -> Sequence[Value]:
         scale = g / z.size
         dz = None
         if wanted[0]:
             dz = np.exp(negative)  # s(z) = 1 / (1 + e) for z >= 0, e / (1 + e) for z < 0
-            dz /= 1 + e
+            dz /= constant(1.0, e.dtype) + e
             dz -= t
             dz *= scale
         return dz, z * -scale if wanted[1] else None

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fnn.arrays import SameRank, Value
+from fnn.arrays import SameRank, Value, constant
 from fnn.functional.checks import check_array, check_number
 from fnn.mode import Eval, Mode, Train, check_mode
 
@@ -32,9 +32,10 @@ def drop_factor(shape: tuple[int, ...], dtype: np.dtype[Any], drop_rate: float, 
     16 bits for each entry: the rate is the nearest multiple of 1/65536 below 1, and it is that by which the rest is scaled.
     """
     dropped = min(round(drop_rate * 65_536), 65_535)
-    kept = mode.key.bits16(prod(shape)).reshape(shape) >= dropped
+    factor = (mode.key.bits16(prod(shape)).reshape(shape) >= dropped).astype(dtype)
     scale = 65_536 / (65_536 - dropped)
-    return kept * dtype.type(min(scale, 65_504) if dtype.itemsize == 2 else scale)  # float16 ends there
+    factor *= constant(min(scale, 65_504) if dtype.itemsize == 2 else scale, dtype)  # float16 ends there
+    return factor
 
 
 def _check_examples(name: str, x: Value, rank: int, expected: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fnn.arrays import Array1, SameRank, Value, ones, read_only
+from fnn.arrays import Array1, SameRank, Value, constant, ones, read_only
 from fnn.autodiff.primitive import fused
 from fnn.autodiff.tracer import value_of
 from fnn.functional.checks import check_array, check_not_wider, check_number, check_range
@@ -60,13 +60,13 @@ def batch_norm_kernel(
     # dv = 2/n sum_j (x_j - m) dx_j, dr = -r^3 dv / 2 = -r^2 / n sum_j h_j dx_j. Hence sum_i e_i dh_i gives
     #   dx_j = r (e_j - sum_i e_i / n - h_j sum_i e_i h_i / n) = scale r (g_j - dshift / n - h_j dscale / n).
     # h itself is never made: c_i = x_i - m goes with the factors of the channel.
-    rows = x.reshape(-1, x.shape[-1])
-    n = len(rows)
-    one = ones(n, x.dtype)
-    mean = one.dot(rows) / n
+    rows = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
+    n, dtype = len(rows), x.dtype
+    one, part = ones(n, dtype), constant(1 / n, dtype)
+    mean = one.dot(rows) * part
     c = rows - mean
-    var = one.dot(c * c) / n
-    r = 1 / np.sqrt(var + eps)
+    var = one.dot(c * c) * part
+    r = constant(1.0, dtype) / np.sqrt(var + constant(eps, dtype))
     y = c * (scale * r)
     if y.dtype == shift.dtype:
         y += shift
@@ -74,16 +74,18 @@ def batch_norm_kernel(
         y = y + shift
 
     def pull(g: Value, wanted: Sequence[bool]) -> Sequence[Value]:
-        g = g.reshape(c.shape)
+        if g.ndim != 2:
+            g = g.reshape(c.shape)
         dshift = one.dot(g)
-        dscale = one.dot(g * c) * r
+        dx = g * c
+        dscale = one.dot(dx) * r
         if not wanted[0]:
             return None, dscale, dshift
-        dx = c * (r * dscale * (-1 / n))
+        np.multiply(c, r * dscale * constant(-1 / n, dtype), dx)
         dx += g
-        dx -= dshift / n
+        dx -= dshift * part
         dx *= scale * r
-        return dx.reshape(x.shape), dscale, dshift
+        return dx if x.ndim == 2 else dx.reshape(x.shape), dscale, dshift
 
     return y.reshape(x.shape), (mean, var), pull
 
@@ -152,23 +154,28 @@ def batch_norm(
             )
         y, (mean, var) = _batch_norm(v, scale, params.shift, eps=eps)
         return y, moved(state, (mean, var), momentum)
-    y = v - state.mean
-    factor = scale / np.sqrt(state.var + eps)
-    shift: Value = params.shift
+    return normalised(v, state.mean, scale / np.sqrt(state.var + eps), params.shift), state
+
+
+def normalised(x: Value, mean: Value, factor: Value, shift: Value) -> Value:
+    """(x - mean) * factor + shift: the kernel of `batch_norm` in evaluation."""
+    y = x - mean
     if y.__class__ is factor.__class__ is shift.__class__ is np.ndarray and y.dtype == factor.dtype == shift.dtype:
         y *= factor
         y += shift
-    else:
-        y = y * factor + shift
-    return y, state
+        return y
+    return y * factor + shift
 
 
 def moved(state: BatchNormState, batch: tuple[Value, Value], momentum: float) -> BatchNormState:
     """The running statistics after a batch with this mean and variance."""
-    return BatchNormState(_move(state.mean, batch[0], momentum), _move(state.var, batch[1], momentum))
+    made: BatchNormState = object.__new__(BatchNormState)
+    made.__dict__.update(mean=_move(state.mean, batch[0], momentum), var=_move(state.var, batch[1], momentum))
+    return made
 
 
 def _move(old: Value, batch: Value, momentum: float) -> Value:
     """(1 - momentum) * old + momentum * batch, in the dtype of the state."""
-    new = (1 - momentum) * value_of(old) + momentum * batch
-    return read_only(new.astype(old.dtype, copy=False))
+    old = value_of(old)
+    new = old * constant(1 - momentum, old.dtype) + batch * constant(momentum, batch.dtype)
+    return read_only(new if new.dtype is old.dtype else new.astype(old.dtype))

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar, Generic, Literal, TypeVar, overload
 
+import numpy as np
+
 from fnn.arrays import SameRank, Tokens, Value
+from fnn.functional.activations import identity
 from fnn.functional.checks import check_int, check_number, check_range
 from fnn.functional.linear import DenseParams, LinearParams, affine, affine_pull, dense
 from fnn.functional.noise import check_drop_rate, drop_factor, dropout
-from fnn.functional.norms import BatchNormState, NormParams, batch_norm, batch_norm_kernel, moved
+from fnn.functional.norms import BatchNormState, NormParams, batch_norm, batch_norm_kernel, moved, normalised
 from fnn.initializers import Initializer, he_normal, zeros
 from fnn.layers.layer import ComposableAnyRank, ComposableRows
-from fnn.layers.pullback import Pull, by_tape
+from fnn.layers.pullback import Bound, BoundPull, Pull, by_tape, part_of
 from fnn.layers.spec import Spec
 from fnn.mode import Mode, Train
 from fnn.random import Key
@@ -84,15 +88,27 @@ class Dense(Spec, ComposableRows, Generic[DP]):
         """dense(params, x)."""
         return dense(params, x), None
 
-    def vjp(self, params: DP, state: None, x: Value, mode: Mode, wanted: bool, /) -> tuple[Value, None, Pull]:
+    def bind(self, into: DP, wanted: bool, first: int, /) -> Bound:
         """The kernel of `dense`."""
-        if x.dtype is not params.weight.dtype or x.ndim not in (2, 3):  # with its checks
-            return by_tape(lambda p, x: self.forward(p, state, x, mode), params, state, x, wanted)
-        w = params.weight
-        if isinstance(params, DenseParams):
-            y = affine(x, w, params.bias)
-            return y, None, lambda g, into: affine_pull(g, x, w, (wanted, True, True), (into.weight, into.bias))[0]
-        return affine(x, w), None, lambda g, into: affine_pull(g, x, w, (wanted, True, False), (into.weight, None))[0]
+        places = into.weight, getattr(into, "bias", None)
+        has_bias = places[1] is not None
+        wants = (wanted, True, has_bias)
+        params_of = part_of(into, first)
+
+        def run(leaves: Sequence[Value], state: None, x: Value, mode: Mode) -> tuple[Value, None, BoundPull]:
+            w = leaves[first]
+            if x.dtype is not w.dtype or x.ndim not in (2, 3):  # with its checks
+                y, _, pull = by_tape(lambda p, x: self.forward(p, state, x, mode), params_of(leaves), state, x, wanted)
+                return y, None, lambda g: pull(g, into)
+            y = affine(x, w, leaves[first + 1] if has_bias else None)
+            return y, None, lambda g: affine_pull(g, x, w, wants, places)[0]
+
+        return run
+
+    def evaluator(self, params: DP, state: None, /) -> Callable[[Value], Value]:
+        """The kernel of `dense`."""
+        weight, bias = params.weight, getattr(params, "bias", None)
+        return lambda x: affine(x, weight, bias)
 
 
 @dataclass(frozen=True, repr=False)
@@ -132,10 +148,16 @@ class BatchNorm(Spec, ComposableAnyRank):
         y, batch, pull = batch_norm_kernel(x, params.scale, params.shift, eps=float(self.eps))
 
         def back(g: Value, into: NormParams) -> Value:
-            dx, into.scale[...], into.shift[...] = pull(g, (wanted, True, True))
+            dx, into.scale[:], into.shift[:] = pull(g, (wanted, True, True))
             return dx
 
         return y, moved(state, batch, self.momentum), back
+
+    def evaluator(self, params: NormParams, state: BatchNormState, /) -> Callable[[Value], Value]:
+        """The kernel of `batch_norm` in evaluation."""
+        var: Value = state.var
+        mean, factor, shift = state.mean, params.scale / np.sqrt(var + float(self.eps)), params.shift
+        return lambda x: normalised(x, mean, factor, shift)
 
 
 @dataclass(frozen=True, repr=False)
@@ -165,3 +187,7 @@ class Dropout(Spec, ComposableAnyRank):
             return x, None, lambda g, into: g
         factor = drop_factor(x.shape, x.dtype, self.drop_rate, mode)
         return x * factor, None, lambda g, into: g * factor
+
+    def evaluator(self, params: None, state: None, /) -> Callable[[Value], Value]:
+        """x itself."""
+        return identity

@@ -4,12 +4,17 @@ A layer may have a method `vjp(params, state, x, mode, wanted) -> (y, state, pul
 for bit, of arguments that were checked before: `pull(g, into)` takes the cotangent g of y, writes those of the parameters
 into `into`, a tree like params with writable arrays, and returns that of x, or None where it is not `wanted`. A subclass with a
 `forward` of its own needs a `vjp` of its own: it does not inherit one. What has none runs on a tape of its own.
+
+A step runs many times with the same `into` and `wanted`, so `bind(layer, into, wanted, first)` gives a function of the rest,
+(leaves, state, x, mode) to (y, state, pull), where pull(g) writes into that `into`; the leaves are those of the whole model's
+parameters, of which the layer's begin at `first`. A layer made of layers, or one whose kernels are so short that looking things
+up counts, has a method `bind(into, wanted, first)` in place of `vjp`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from itertools import accumulate
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -26,27 +31,45 @@ from fnn.tree import leaves
 from fnn.tree.structure import take_apart
 
 Pull: TypeAlias = Callable[[Value, Any], Value]
+BoundPull: TypeAlias = Callable[[Value], Value]
+Bound: TypeAlias = Callable[[Sequence[Value], Any, Value, Mode], tuple[Value, Any, BoundPull]]
 
 
-def vjp_of_layer(layer: Any) -> Callable[..., tuple[Value, Any, Pull]]:
-    """(params, state, x, mode, wanted) to (y, new state, pull) of this layer: its own `vjp`, or else by a tape."""
-    rule = beside(layer.__class__, "forward", "vjp")
+def bind(layer: Any, into: Any, wanted: bool, first: int = 0) -> Bound:
+    """(leaves, state, x, mode) to (y, new state, pull) of this layer, where pull(g) writes into `into`."""
+    rule = beside(layer.__class__, "forward", "bind")
     if rule is not None:
-        return partial(rule, layer)
-    return lambda params, state, x, mode, wanted: by_tape(
-        lambda params, x: layer.forward(params, state, x, mode), params, state, x, wanted
-    )
+        bound: Bound = rule(layer, into, wanted, first)
+        return bound
+    vjp = beside(layer.__class__, "forward", "vjp") or _vjp_by_tape
+    params_of = part_of(into, first)
+
+    def run(leaves: Sequence[Value], state: Any, x: Value, mode: Mode) -> tuple[Value, Any, BoundPull]:
+        y, after, pull = vjp(layer, params_of(leaves), state, x, mode, wanted)
+        return y, after, lambda g: pull(g, into)
+
+    return run
+
+
+def part_of(into: Any, first: int) -> Callable[[Sequence[Value]], Any]:
+    """From the leaves of a model to the parameters of a layer, a tree like `into`, which begin at `first`."""
+    structure = take_apart(into)[1]
+    stop = first + structure.n_leaves
+    return lambda leaves: structure.unflatten(leaves[first:stop])
+
+
+def _vjp_by_tape(layer: Any, params: Any, state: Any, x: Value, mode: Mode, wanted: bool) -> tuple[Value, Any, Pull]:
+    return by_tape(lambda params, x: layer.forward(params, state, x, mode), params, state, x, wanted)
 
 
 class Part(NamedTuple):
-    """A part of a chain: its place, the layer, the function that it only applies, if it is such a layer, whether it may ask
-    for the mode; and its `vjp`: of the function, (x) to (y, pull), else of the layer."""
+    """A part of a chain: its place, the layer, the function that it only applies, if it is such a layer, and whether it may ask
+    for the mode."""
 
     place: int
     layer: Any
     f: Callable[[Value], Value] | None
     uses_mode: bool
-    vjp: Callable[..., Any]
 
 
 def schedule_of(layers: Sequence[Any]) -> list[Part]:
@@ -60,44 +83,56 @@ def schedule_of(layers: Sequence[Any]) -> list[Part]:
     for i, (f, b) in enumerate(zip(applied, layers[1:], strict=False)):
         if f is relu and beside(b.__class__, "forward", "takes_maxima"):
             order[i], order[i + 1] = i + 1, i
-    rules = [vjp_of_layer(layer) if f is None else vjp_of_function(f) for f, layer in zip(applied, layers, strict=True)]
     asks = [not beside(layer.__class__, "forward", "ignores_mode") for layer in layers]
-    return [Part(i, layers[i], applied[i], asks[i], rules[i]) for i in order]
+    return [Part(i, layers[i], applied[i], asks[i]) for i in order]
 
 
-def vjp_of_chain(
-    schedule: Sequence[Part], params: Any, state: Any, x: Value, mode: Mode, wanted: bool
-) -> tuple[Value, Any, Pull]:
+def bind_chain(schedule: Sequence[Part], into: Any, wanted: bool, first: int) -> Bound:
     """That of layers one after the other."""
-    way_back: list[tuple[int, Any, Any, bool]] = []
-    new = None
-    y = x
-    for i, _, f, uses_mode, rule in schedule:
-        if f is not None:
-            if not wanted:
-                y = f(y)
-                continue
-            y, back = rule(y)
+    firsts = list(accumulate([len(leaves(part)) for part in into], initial=first))
+    parts: list[tuple[int, Any, Any, bool]] = []
+    for i, layer, f, uses_mode in schedule:
+        if f is None:
+            parts.append((i, bind(layer, into[i], wanted, firsts[i]), None, uses_mode))
+            wanted = wanted or into[i] is not None
         else:
-            y, after, back = rule(params[i], state[i], y, mode.fold(i) if uses_mode else mode, wanted)
-            if after is not state[i]:
-                new = new or list(state)
-                new[i] = after
-            wanted = wanted or params[i] is not None
-        way_back.append((i, back, y.dtype, f is None))
+            parts.append((i, None, vjp_of_function(f) if wanted else _without_pull(f), uses_mode))
 
-    def pull(g: Value, into: Any) -> Value:
-        for i, back, dtype, is_layer in reversed(way_back):
-            if g.dtype is not dtype and g.dtype != dtype:
-                g = g.astype(dtype)  # as the tape does
-            g = back(g, into[i]) if is_layer else back(g)
-            if g is None:
-                if i:
-                    _blank(into[:i])
-                break
-        return g
+    def run(leaves: Sequence[Value], state: Any, x: Value, mode: Mode) -> tuple[Value, Any, BoundPull]:
+        pulls = []
+        new = None
+        y = x
+        for i, bound, function, uses_mode in parts:
+            if bound is None:
+                y, pull = function(y)
+            else:
+                before = state[i]
+                y, after, pull = bound(leaves, before, y, mode.fold(i) if uses_mode else mode)
+                if after is not before:
+                    new = new or list(state)
+                    new[i] = after
+            pulls.append(pull)
+        dtype = y.dtype
 
-    return y, state if new is None else tuple(new), pull
+        def back(g: Value) -> Value:
+            if g.dtype is not dtype:
+                g = g.astype(dtype, copy=False)  # as the tape does
+            for k in range(len(pulls) - 1, -1, -1):
+                g = pulls[k](g)
+                if g is None:
+                    if k:
+                        _blank([into[i] for i, *_ in parts[:k]])
+                    break
+            return g
+
+        return y, state if new is None else tuple(new), back
+
+    return run
+
+
+def _without_pull(f: Callable[[Value], Value]) -> Callable[[Value], tuple[Value, BoundPull]]:
+    """A function behind which no gradient is asked for."""
+    return lambda x: (f(x), lambda g: None)
 
 
 def vjp_of_function(f: Callable[..., Value]) -> Callable[..., tuple[Value, Callable[[Value], Value]]]:

@@ -8,7 +8,7 @@ from math import sqrt
 
 import numpy as np
 
-from fnn.arrays import Array1
+from fnn.arrays import Array1, constant
 from fnn.optim.checks import check_hyper
 from fnn.optim.learning_rate import Rate, ScaleByLearningRate, check_rate
 from fnn.optim.optimizer import Composed, Optimizer, Transform
@@ -70,24 +70,24 @@ class ScaleByAdam(AdamDirection):
         self, grads: Array1, slots: Slots, params: Array1, step: int, segments: Segments, /
     ) -> tuple[Array1, Slots]:
         """See the class."""
-        # as Python numbers: NumPy's would widen float32
         b1, b2, eps = float(self.b1), float(self.b2), float(self.eps)
+        dtype = grads.dtype
         # With t = step + 1, c1 = 1 - b1^t, c2 = 1 - b2^t:
         #   (mu / c1) / (sqrt(nu / c2) + eps) = (sqrt(c2) / c1) mu / (sqrt(nu) + eps sqrt(c2)),
         # which divides vectors once.
         t = step + 1
         root = sqrt(1 - b2**t)
-        mu = slots["mu"] * b1
-        work = grads * (1 - b1)
+        mu = slots["mu"] * constant(b1, dtype)
+        work = grads * constant(1 - b1, dtype)
         mu += work
-        nu = slots["nu"] * b2
+        nu = slots["nu"] * constant(b2, dtype)
         np.multiply(grads, grads, work)
-        work *= 1 - b2
+        work *= constant(1 - b2, dtype)
         nu += work
         np.sqrt(nu, work)
-        work += eps * root
+        work += np.array(eps * root, dtype)
         np.divide(mu, work, work)
-        work *= root / (1 - b1**t)
+        work *= np.array(root / (1 - b1**t), dtype)
         return work, {"mu": mu, "nu": nu}
 
 

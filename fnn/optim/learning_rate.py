@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from fnn.arrays import Array1
+from fnn.arrays import Array1, constant, rounded
 from fnn.functional.checks import check_number
 from fnn.optim.checks import check_hyper
 from fnn.optim.optimizer import Optimizer
@@ -62,12 +62,17 @@ class ScaleByLearningRate(Optimizer):
     ) -> tuple[Array1, Slots]:
         """See the class."""
         _, factor, kept = slots["learning_rate"].tolist()
-        now = rate_at(self.learning_rate, step)
-        base = rate_at(self.learning_rate, step + 1) if callable(self.learning_rate) else now
-        delta = grads * -(now * factor)
-        if kept == params.dtype.type(base):
+        rate = self.learning_rate
+        dtype = params.dtype
+        if callable(rate):
+            base = rate_at(rate, step + 1)
+            delta = grads * -(rate_at(rate, step) * factor)
+        else:
+            base = float(rate)
+            delta = grads * constant(-(base * factor), dtype)
+        if kept == rounded(base, dtype):
             return delta, slots
-        return delta, {"learning_rate": np.array([base * factor, factor, base], params.dtype)}
+        return delta, {"learning_rate": np.array([base * factor, factor, base], dtype)}
 
     @property
     def owns_updates(self) -> bool:

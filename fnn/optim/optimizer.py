@@ -11,7 +11,7 @@ A `Transform` maps updates, at first the gradient, to updates. An `Optimizer` gi
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, overload
@@ -211,14 +211,16 @@ def update_parts(
     new: dict[str, Array1] = {}  # without keys of no part, which the state of another optimiser has
     changed = False
     for part, keys in zip(parts, _keys_by_part(tuple(slots), len(parts)), strict=True):
-        own = {name: slots[key] for key, name in keys}
+        own = {}
+        for key, name in keys:
+            own[name] = new[key] = slots[key]
         updates, after = part.update_flat(updates, own, params, step, segments)
         if after is not own:
             changed = True
             if after.keys() != own.keys():
                 raise ValueError(f"{part!r}: the moments are {sorted(after)}, expected those of the state, {sorted(own)}")
-        for key, name in keys:
-            new[key] = after[name]
+            for key, name in keys:
+                new[key] = after[name]
     return updates, new if changed else slots
 
 
@@ -240,22 +242,30 @@ def _keys_by_part(keys: tuple[str, ...], n: int) -> tuple[tuple[tuple[str, str],
 
 def _frozen_slots(opt: Optimizer, method: str, slots: Any, like: Mapping[str, Array1] | None, dtype: Any) -> Slots:
     """The moments that an optimiser gave, read-only. TypeError or ValueError where they are not like those before."""
-    if like is not None and slots is like:
-        return like
+    frozen: dict[str, Array1] = {}
+    if slots.__class__ is dict and like is not None and slots.keys() == like.keys():
+        for key, vector in slots.items():  # the usual ones: as they were, or new and of the same kind
+            before = like[key]
+            if vector is not before:
+                if vector.__class__ is not np.ndarray or vector.shape != before.shape or vector.dtype is not before.dtype:
+                    break
+                vector.setflags(write=False)
+            frozen[key] = vector
+        else:
+            return frozen
     name = f"{type(opt).__name__}.{method}"
-    # dict first: to ask a dict whether it is a Mapping takes longer than all the rest
-    if not isinstance(slots, (dict, Mapping)) or not all([isinstance(vector, np.ndarray) for vector in slots.values()]):
+    if not isinstance(slots, Mapping) or not all([isinstance(vector, np.ndarray) for vector in slots.values()]):
         raise TypeError(f"{name}: the moments must be a dict of arrays by name, got {show(slots)}")
     if like is not None and slots.keys() != like.keys():
         raise ValueError(f"{name}: the moments are {sorted(slots)}, expected those of the state, {sorted(like)}")
     for key, vector in slots.items():
-        before = None if like is None else like[key]
-        expected = dtype if before is None else before.dtype
-        if vector.dtype is not expected and vector.dtype.kind == "f" and vector.dtype != expected:
+        before = vector if like is None else like[key]
+        expected = dtype if like is None else before.dtype
+        if vector.dtype.kind == "f" and vector.dtype != expected:
             raise TypeError(
                 f"{name}: the moment {key!r} is {describe(vector)}, expected {expected}, as before and as the parameters"
             )
-        if before is not None and vector.shape != before.shape:
+        if vector.shape != before.shape:
             raise ValueError(f"{name}: the moment {key!r} is {describe(vector)}, expected {describe(before)}, as before")
     return {key: _plain(vector) for key, vector in slots.items()}
 
@@ -266,42 +276,51 @@ def _plain(vector: Value) -> Array1:
     return made
 
 
-def apply_flat(
-    opt: Optimizer, grads: Array1, opt_state: OptState[P], params: Array1, owned: bool
-) -> tuple[Array1, OptState[P]]:
-    """One step on vectors: the new parameters, read-only, and the new state. `owned` is `owns_updates(opt)`."""
+def updater(opt: Optimizer) -> Callable[[Array1, OptState[P], Array1], tuple[Array1, OptState[P]]]:
+    """One step on vectors, (gradient, state, parameters) to the new parameters, read-only, and the new state."""
     name = type(opt).__name__
-    if opt_state.made_by != name:
-        raise ValueError(f"{name} was given the state of {opt_state.made_by}; make its own with optimizer.init(params)")
-    slots = opt_state.slots
-    try:
-        made: object = opt.update_flat(grads, slots, params, opt_state.step, opt_state.layout.segments)
-    except KeyError as error:
-        if error.args[:1] == () or error.args[0] in slots:
-            raise
-        raise ValueError(
-            f"{name}: the state has the moments {sorted(set(slots) - {'learning_rate'})} and no {error.args[0]!r}, so it was "
-            "made with other options; make a new one with optimizer.init(params)"
-        ) from error
-    if not isinstance(made, tuple) or len(made) != 2:
-        raise TypeError(f"{name}.update_flat: expected (delta, slots), got {show(made)}")
-    delta, moments = made
-    if not isinstance(delta, np.ndarray) or delta.shape != params.shape:
-        raise TypeError(
-            f"{name}.update_flat: delta is {show(delta)}, expected a vector like the parameters, {describe(params)}"
-        )
-    # Else a new array, so that a delta that is a moment too, against the contract, corrupts nothing.
-    new: Array1 = np.add(params, delta, delta) if owned else params + delta
-    if new.__class__ is not np.ndarray or new.dtype != params.dtype:
-        new = np.array(new, params.dtype)
-    state: Any = object.__new__(OptState)
-    state.__dict__.update(
-        step=opt_state.step + 1,
-        slots=_frozen_slots(opt, "update_flat", moments, slots, params.dtype),
-        layout=opt_state.layout,
-        made_by=name,
-    )
-    return read_only(new), state
+    owned = owns_updates(opt)
+    update_flat = _innermost(opt).update_flat
+
+    def apply(grads: Array1, opt_state: OptState[P], params: Array1) -> tuple[Array1, OptState[P]]:
+        if opt_state.made_by != name:
+            raise ValueError(f"{name} was given the state of {opt_state.made_by}; make its own with optimizer.init(params)")
+        slots, layout = opt_state.slots, opt_state.layout
+        try:
+            made: object = update_flat(grads, slots, params, opt_state.step, layout.segments)
+        except KeyError as error:
+            if error.args[:1] == () or error.args[0] in slots:
+                raise
+            raise ValueError(
+                f"{name}: the state has the moments {sorted(set(slots) - {'learning_rate'})} and no {error.args[0]!r}, so it "
+                "was made with other options; make a new one with optimizer.init(params)"
+            ) from error
+        if not isinstance(made, tuple) or len(made) != 2:
+            raise TypeError(f"{name}.update_flat: expected (delta, slots), got {show(made)}")
+        delta, moments = made
+        if not isinstance(delta, np.ndarray) or delta.shape != params.shape:
+            raise TypeError(
+                f"{name}.update_flat: delta is {show(delta)}, expected a vector like the parameters, {describe(params)}"
+            )
+        # Else a new array, so that a delta that is a moment too, against the contract, corrupts nothing.
+        new: Array1 = np.add(params, delta, delta) if owned else params + delta
+        if new.__class__ is not np.ndarray or new.dtype is not params.dtype:
+            new = np.array(new, params.dtype)
+        new.setflags(write=False)
+        if moments is not slots:
+            moments = _frozen_slots(opt, "update_flat", moments, slots, params.dtype)
+        state: Any = object.__new__(OptState)
+        state.__dict__.update(step=opt_state.step + 1, slots=moments, layout=layout, made_by=name)
+        return new, state
+
+    return apply
+
+
+def _innermost(opt: Optimizer) -> Optimizer:
+    """The blocks of a named optimiser that only composes them, else the optimiser itself."""
+    while isinstance(opt, Composed) and type(opt).update_flat is Composed.update_flat:
+        opt = opt._composed
+    return opt
 
 
 def update(opt: Optimizer, grads: P, opt_state: OptState[P], params: P, /) -> tuple[P, OptState[P]]:
@@ -325,7 +344,7 @@ def update(opt: Optimizer, grads: P, opt_state: OptState[P], params: P, /) -> tu
     packed: list[Value] = [
         layout.pack(layout.leaves_of("update", what, given)) for what, given in (("grads", grads), ("params", params))
     ]
-    vector, state = apply_flat(opt, packed[0], opt_state, packed[1], owns_updates(opt))
+    vector, state = updater(opt)(packed[0], opt_state, packed[1])
     return layout.unpack(vector), state
 
 

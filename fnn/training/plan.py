@@ -14,6 +14,7 @@ from fnn.promises import beside
 from fnn.tree import Layout
 
 Shapes: TypeAlias = list[tuple[tuple[int, ...], np.dtype[Any]]]
+Run: TypeAlias = Callable[..., tuple[Scalar, Any]]
 
 # Loss, new state, gradient, and the buffer that holds the gradient, which `Plan.put_back` takes for another step.
 Planned: TypeAlias = tuple[Scalar, Any, Array1, Any]
@@ -27,7 +28,8 @@ def reuse_large_blocks() -> None:
 
 
 class Plan:
-    """Gradients of a loss that has a way of its own, `grad_into(into, params, state, mode, *batch) -> (loss, new state)`.
+    """Gradients of a loss that has a way of its own: `bind(into)` gives a function (leaves, state, mode, *batch) to (loss, new
+    state) of the leaves of the parameters, which writes the gradient into `into`, a tree like the parameters.
 
     That checks only what values can change, such as the range of labels: a step runs it for parameters and state that the step
     before made, and a batch with the shapes and dtypes of that before, so that the rest was checked then. Its kernels are
@@ -35,23 +37,25 @@ class Plan:
     ordinary way says what is wrong.
     """
 
-    def __init__(self, grad_into: Callable[..., tuple[Scalar, Any]]) -> None:
-        self._grad_into = grad_into
-        # Gradient vectors that no step is using, each with the tree of its views. Threads take from the list and append
-        # to it, which are atomic; one that finds it empty makes a vector for itself.
-        self._spare: list[tuple[Layout[Any], Array1, Any]] = []
+    def __init__(self, bind: Callable[[Any], Run]) -> None:
+        self._bind = bind
+        # Gradient vectors that no step is using, each with the function that writes into it. Threads take from the list and
+        # append to it, which are atomic; one that finds it empty makes a vector for itself.
+        self._spare: list[tuple[Layout[Any], Array1, Run]] = []
 
-    def run(self, layout: Layout[Any], params: Any, state: Any, mode: Mode, batch: Sequence[Value]) -> Planned | None:
+    def run(
+        self, layout: Layout[Any], leaves: Sequence[Value], state: Any, mode: Mode, batch: Sequence[Value]
+    ) -> Planned | None:
         """The gradient, or None."""
         try:
             buffer = self._spare.pop()
         except IndexError:
             buffer = None
-        if buffer is None or buffer[0] is not layout:
-            vector = np.zeros(layout.size, layout.dtype)  # as it stays for leaves that no layer reads, and so none writes
-            buffer = layout, vector, layout.unpack(vector)
         try:
-            loss, state = self._grad_into(buffer[2], params, state, mode, *batch)
+            if buffer is None or buffer[0] is not layout:
+                vector = np.zeros(layout.size, layout.dtype)  # as it stays for leaves that no layer reads, and so none writes
+                buffer = layout, vector, self._bind(layout.unpack(vector))
+            loss, state = buffer[2](leaves, state, mode, *batch)
         except Exception:
             return None  # the ordinary way runs into the same, and says where
         return loss, state, buffer[1], buffer
@@ -66,9 +70,9 @@ class Plan:
 
 
 def plan_of(loss: object) -> Plan | None:
-    """The plan of a loss whose class has a `grad_into` beside its `__call__`."""
+    """The plan of a loss whose class has a `bind` beside its `__call__`."""
     cls: Any = type(loss)  # mypy takes an object's class for one that may not be hashed
-    rule = beside(cls, "__call__", "grad_into")
+    rule = beside(cls, "__call__", "bind")
     return None if rule is None else Plan(partial(rule, loss))
 
 
@@ -76,3 +80,13 @@ def shapes_of(batch: Sequence[Value]) -> Shapes | None:
     """Shapes and dtypes of a batch of plain arrays, None for any other."""
     found = [(a.shape, a.dtype) for a in batch if a.__class__ is np.ndarray]
     return found if len(found) == len(batch) else None
+
+
+def has_shapes(batch: Sequence[Value], shapes: Shapes | None) -> bool:
+    """Whether `shapes_of` the batch is this: the short way for a step that is known."""
+    if shapes is None or len(batch) != len(shapes):
+        return False
+    for a, (shape, dtype) in zip(batch, shapes, strict=True):
+        if a.__class__ is not np.ndarray or a.shape != shape or (a.dtype is not dtype and a.dtype != dtype):
+            return False
+    return True

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from fnn.arrays import read_only
+from fnn.arrays import Value, read_only
 from fnn.layers.layer import HasInit, init
 from fnn.optim.optimizer import Optimizer, check_is_optimizer
 from fnn.optim.state import OptState
@@ -28,6 +28,23 @@ class TrainState(Record, Generic[P, S]):
     opt: OptState[P]
     key: Key
     step: int
+
+    if not TYPE_CHECKING:  # a checker would take any attribute for a field
+
+        def __getattr__(self, name: str) -> P:
+            # Steps work with the leaves, so the tree of the parameters of a new state is made when it is first asked for.
+            leaves = self.__dict__.get("_leaves")
+            if name != "params" or leaves is None:
+                raise AttributeError(f"TrainState has no attribute {name!r}")
+            params = self.__dict__["params"] = self.opt.layout.structure.unflatten(leaves)
+            return params
+
+
+def stepped(leaves: list[Value], state: S, opt: OptState[P], key: Key, step: int) -> TrainState[P, S]:
+    """A TrainState from the leaves of its parameters, read-only views of one vector, and what else was checked."""
+    made: TrainState[P, S] = object.__new__(TrainState)
+    made.__dict__.update(_leaves=leaves, state=state, opt=opt, key=key, step=step)
+    return made
 
 
 def train_state(params: P, state: S, opt: Optimizer, key: Key, /) -> TrainState[P, S]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, partial
 from typing import Any, Concatenate, Literal, ParamSpec, TypeAlias, TypeVar, overload
 
 import numpy as np
@@ -12,15 +12,16 @@ import numpy as np
 from fnn.arrays import Array1, Array2, Scalar, Value, is_frozen
 from fnn.autodiff import debug
 from fnn.autodiff.transforms import detach, differentiate
+from fnn.functional.checks import check_int
 from fnn.layers.layer import Layer, check_layer, is_layer
-from fnn.layers.pullback import vjp_of_function, vjp_of_layer
+from fnn.layers.pullback import bind, vjp_of_function
 from fnn.mode import Mode, Train
-from fnn.optim.optimizer import Optimizer, apply_flat, check_is_optimizer, owns_updates
-from fnn.training.plan import Shapes, plan_of, reuse_large_blocks, shapes_of
-from fnn.training.train_state import P, S, TrainState
-from fnn.tree import Layout, freeze, show
+from fnn.optim.optimizer import Optimizer, check_is_optimizer, updater
+from fnn.training.parts import Parts
+from fnn.training.plan import Shapes, has_shapes, plan_of, reuse_large_blocks, shapes_of
+from fnn.training.train_state import P, S, TrainState, stepped
+from fnn.tree import Record, freeze, show
 from fnn.tree import leaves as leaves_of
-from fnn.tree.structure import take_apart
 
 Aux = TypeVar("Aux")
 Batch = ParamSpec("Batch")
@@ -38,6 +39,7 @@ def train_step(
     /,
     *,
     has_aux: Literal[False] = False,
+    threads: int = 1,
 ) -> Callable[Concatenate[TrainState[P, S], Batch], tuple[TrainState[P, S], Scalar]]: ...
 @overload
 def train_step(
@@ -47,7 +49,7 @@ def train_step(
     *,
     has_aux: Literal[True],
 ) -> Callable[Concatenate[TrainState[P, S], Batch], tuple[TrainState[P, S], tuple[Scalar, Aux]]]: ...
-def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = False) -> Callable[..., Any]:
+def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = False, threads: int = 1) -> Callable[..., Any]:
     """A pure function `step(ts, *batch) -> (new ts, loss)`: one update of a TrainState.
 
     loss is a pure function (params, state, mode, *batch) -> (scalar, new state), or with has_aux=True -> (scalar, (new
@@ -55,6 +57,12 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
     step 0: randomness is a function of the TrainState, so that a run can be stopped and resumed with the same bits.
 
     The loss that is returned is that before the update.
+
+    With threads=n each batch is cut into n parts of nearly equal size along the first axis of its arrays; their gradients are
+    computed at the same time, part i in mode.fold(i), and the step takes their mean, weighted by rows. For a loss that is a
+    mean over examples that is the gradient of the batch, up to rounding; the bits are the same each time. The state must not
+    change, as batch norm's does. It pays for steps of some milliseconds; begin the process with OPENBLAS_NUM_THREADS=1, so that
+    the threads of each product do not get in the way.
 
     Raises ValueError or TypeError where the parameters do not fit the optimiser's state, and where loss returns
     something else.
@@ -73,11 +81,14 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
             f"train_step: the loss is {loss!r}, expected a function; of a model write fnn.supervised(model, criterion)"
         )
     check_is_optimizer("train_step", opt)
+    if check_int("train_step", "threads", threads) > 1 and has_aux:
+        raise ValueError(f"train_step: with threads={threads} each part of a batch would have an aux of its own; leave one out")
+    parts = Parts(int(threads)) if threads > 1 else None
     reuse_large_blocks()
     plan = None if has_aux else plan_of(loss)
-    owned = owns_updates(opt)
+    apply = updater(opt)
     # Only a cache; one name bound to one tuple, so that threads cannot see half of it.
-    last: _Last = (object(), None, [], None, None, None, None, None)
+    last: _Last = (None, [], None, None, None)
 
     def step(ts: TrainState[Any, Any], /, *batch: Any, **options: Any) -> Any:
         nonlocal last, plan
@@ -86,39 +97,52 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
                 f"train_step: the first argument is a {type(ts).__name__}, expected a TrainState, as fnn.start or "
                 "fnn.train_state makes it"
             )
-        opt_state, key = ts.opt, ts.key
+        opt_state, key, before = ts.opt, ts.key, ts.state
         layout = opt_state.layout
-        params, its_layout, leaves, vector, state, kind, shapes, root = last
-        goes_on = params is ts.params and layout is its_layout and layout.structure.immutable
+        made, leaves, vector, shapes, root = last
+        goes_on = made is not None and layout.structure.immutable and (ts is made or _has_params_of(ts, made))
         if not goes_on:
             leaves = layout.leaves_of("train_step", "the parameters", ts.params)
             vector = layout.pack(leaves)
         if root is None or root.key is not key:
             root = Train(key)
         mode = root.fold(ts.step)
-        given = None if plan is None or options else shapes_of(batch)
-        is_known = goes_on and given is not None and given == shapes and state is ts.state and not debug.is_active()
-        planner = plan if is_known else None
-        planned = None if planner is None else planner.run(layout, params, state, mode, batch)
-        aux = buffer = None
+        aux = planned = buffer = None
+        planner = plan
+        is_known = (
+            goes_on
+            and made is not None
+            and made.state is before
+            and not options
+            and has_shapes(batch, shapes)
+            and not debug.is_active()
+        )
+        if is_known and planner is not None:
+            planned = (
+                planner.run(layout, leaves, before, mode, batch)
+                if parts is None
+                else parts.mean(partial(planner.run, layout, leaves, before), before, mode, batch)
+            )
         if planned is not None:
             value, state, grads, buffer = planned
-            if state is not ts.state and (kind is None or not kind.has(state)):
+            if not _same_kind(before, state):
                 state = freeze(state)
-                _check_state(ts.state, state)
+                _check_state(before, state)
         else:
-            value, state, grads, aux = _by_tape(loss, has_aux, ts, leaves, mode, batch, options)
-            kind = None if plan is None else _Kind(state)
+            by_tape = partial(_by_tape, loss, has_aux, ts, leaves, options)
+            value, state, grads, aux = (
+                by_tape(mode, batch) if parts is None else parts.mean(by_tape, before, mode, batch)  # type: ignore[misc]  # no None
+            )
             if is_known:  # only the plan runs into an error: a layer that it does not suit
                 plan = None
-        vector, new_opt = apply_flat(opt, grads, opt_state, vector, owned)
+            shapes = None if plan is None or options else shapes_of(batch)
+        vector, new_opt = apply(grads, opt_state, vector)
         if buffer is not None and planner is not None:
-            planner.put_back(buffer, new_opt.slots)
+            for used in (buffer,) if parts is None else buffer:
+                planner.put_back(used, new_opt.slots)
         leaves = layout.views(vector)
-        params = layout.structure.unflatten(leaves)
-        last = (params, layout, leaves, vector, state, kind, given, root)
-        new: Any = object.__new__(TrainState)
-        new.__dict__.update(params=params, state=state, opt=new_opt, key=key, step=ts.step + 1)
+        new = stepped(leaves, state, new_opt, key, ts.step + 1)
+        last = (new, leaves, vector, shapes, root)
         return new, ((value, aux) if has_aux else value)
 
     return step
@@ -129,9 +153,9 @@ def _by_tape(
     has_aux: bool,
     ts: TrainState[Any, Any],
     leaves: list[Value],
+    options: dict[str, Any],
     mode: Mode,
     batch: Sequence[Any],
-    options: dict[str, Any],
 ) -> tuple[Any, Any, Array1, Any]:
     """(loss, new state, gradient, aux) of any loss."""
     layout = ts.opt.layout
@@ -145,26 +169,35 @@ def _by_tape(
     return found.loss, state, layout.pack(grads), aux
 
 
-# What the last step made: parameters, their layout and leaves, the vector they are views of, the state and its kind; and what
-# it was given: shapes and dtypes of its batch, and training with its key. The next step need not check them again.
-_Last: TypeAlias = tuple[Any, Layout[Any] | None, list[Value], Value, Any, "_Kind | None", Shapes | None, Train | None]
+# What the last step made: the new TrainState, the leaves of its parameters, and the vector they are views of; and what it was
+# given: shapes and dtypes of its batch, and training with its key. The next step need not check them again.
+_Last: TypeAlias = tuple[TrainState[Any, Any] | None, list[Value], Value, Shapes | None, Train | None]
 
 
-class _Kind:
-    """Structure and dtypes of a state."""
+def _has_params_of(ts: TrainState[Any, Any], made: TrainState[Any, Any]) -> bool:
+    """Whether the parameters are those that a step made, where something else was replaced."""
+    return ts.params is made.params and ts.opt.layout is made.opt.layout
 
-    def __init__(self, state: Any) -> None:
-        leaves, self.structure = take_apart(state)
-        self.dtypes = [leaf.dtype for leaf in leaves]
 
-    def has(self, state: Any) -> bool:
-        """Whether a state is of this kind, and read-only; where it says no, a closer look may say that all is well."""
-        leaves = self.structure.leaves_of(state)
-        return (
-            leaves is not None
-            and [leaf.dtype for leaf in leaves] == self.dtypes
-            and all([leaf.__class__ is np.ndarray and is_frozen(leaf) for leaf in leaves])
-        )
+def _same_kind(before: Any, after: Any) -> bool:
+    """Whether a state is of the kind of another, and read-only; where it says no, a closer look may say that all is well."""
+    if after is before:
+        return True
+    cls = after.__class__
+    if cls is not before.__class__:
+        return False
+    if cls is np.ndarray:
+        return after.dtype is before.dtype and is_frozen(after)
+    if cls is tuple and len(after) == len(before):
+        pairs = zip(before, after, strict=True)
+    elif isinstance(after, Record):
+        pairs = zip(vars(before).values(), [vars(after)[name] for name in vars(before)], strict=True)
+    else:
+        return False
+    for a, b in pairs:  # noqa: SIM110 (a loop is twice as fast as all())
+        if a is not b and not _same_kind(a, b):
+            return False
+    return True
 
 
 def _state_and_aux(made: Any) -> tuple[Any, Any]:
@@ -218,25 +251,29 @@ class Supervised:
         prediction, state = self.model.forward(params, state, x, mode)
         return self.criterion(prediction, target), state
 
-    def grad_into(self, into: Any, params: Any, state: Any, mode: Mode, x: Any, target: Any, /) -> tuple[Scalar, Any]:
-        """(loss, new state); the gradient is written into `into`, a tree like params: see `layers.pullback`."""
-        of_model, of_criterion = self._vjps
-        prediction, state, through_model = of_model(params, state, x, mode, False)
-        loss: Value
-        loss, through_criterion = of_criterion(prediction, target)
-        if loss.ndim:
-            raise ValueError("the loss is not a scalar")
-        if loss.__class__ is np.ndarray:
-            loss = loss[()]
-        through_model(through_criterion(loss.dtype.type(1)), into)
-        return loss, state
+    def bind(self, into: Any, /) -> Callable[..., tuple[Scalar, Any]]:
+        """(leaves of params, state, mode, x, target) to (loss, new state); the gradient goes into `into`, a tree like params."""
+        of_model, of_criterion = bind(self.model, into, False), vjp_of_function(self.criterion)
 
-    @cached_property
-    def _vjps(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
-        return vjp_of_layer(self.model), vjp_of_function(self.criterion)
+        def run(leaves: Sequence[Value], state: Any, mode: Mode, x: Any, target: Any) -> tuple[Scalar, Any]:
+            prediction, state, through_model = of_model(leaves, state, x, mode)
+            loss: Value
+            loss, through_criterion = of_criterion(prediction, target)
+            if loss.ndim:
+                raise ValueError("the loss is not a scalar")
+            if loss.__class__ is np.ndarray:
+                loss = loss[()]
+            through_model(through_criterion(_one(loss.dtype)))
+            return loss, state
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_vjps"}
+        return run
+
+
+@cache
+def _one(dtype: np.dtype[Any]) -> Scalar:
+    """The cotangent of a loss."""
+    one: Scalar = dtype.type(1)
+    return one
 
 
 def repeat(

@@ -28,14 +28,15 @@ class Layout(Generic[T]):
     It is a value: it compares by content and pickles; it holds no array.
     """
 
-    __slots__ = ("_cuts", "dtype", "segments", "size", "structure")
+    __slots__ = ("_cuts", "_shapes", "dtype", "segments", "size", "structure")
 
     def __init__(self, structure: Structure[T], segments: tuple[Segment, ...], dtype: np.dtype[np.floating]) -> None:
         self.structure = structure
         self.segments = segments
         self.dtype = dtype
         self.size = segments[-1].stop if segments else 0
-        self._cuts = [(slice(start, stop), None if len(shape) == 1 else shape) for _, start, stop, shape in segments]
+        self._cuts = [slice(segment.start, segment.stop) for segment in segments]
+        self._shapes = [(i, segment.shape) for i, segment in enumerate(segments) if len(segment.shape) != 1]
 
     @classmethod
     def of(cls, name: str, tree: T, /) -> Layout[T]:
@@ -86,7 +87,10 @@ class Layout(Generic[T]):
 
     def views(self, vector: Array1) -> list[Value]:
         """The leaves as views of the vector, read-only where it is."""
-        return [vector[cut] if shape is None else vector[cut].reshape(shape) for cut, shape in self._cuts]
+        leaves = [vector[cut] for cut in self._cuts]
+        for i, shape in self._shapes:
+            leaves[i] = leaves[i].reshape(shape)
+        return leaves
 
     def unpack(self, vector: Array1) -> T:
         """The tree whose leaves are views of the vector."""

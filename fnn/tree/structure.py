@@ -162,13 +162,14 @@ class _Dataclass(Node):
 
     def build(self, leaves: Iterator[Value]) -> Any:
         made: Any = object.__new__(self.cls)
-        # zip asks for a name first, so that it takes just as many leaves as there are names
-        fields = zip(self.label, leaves if self.leafy else [child.build(leaves) for child in self.children])  # noqa: B905
+        parts = leaves if self.leafy else iter([child.build(leaves) for child in self.children])
         if self.in_dict:
-            made.__dict__.update(fields)
+            fields = made.__dict__
+            for name in self.label:
+                fields[name] = next(parts)
         else:
-            for name, value in fields:
-                object.__setattr__(made, name, value)
+            for name in self.label:
+                object.__setattr__(made, name, next(parts))
         return made
 
     def steps(self) -> list[str]:

@@ -60,7 +60,7 @@ def update_of(workload: str) -> Callable[[], object]:
     import peer_fnn  # noqa: PLC0415
 
     import fnn  # noqa: PLC0415
-    from fnn.optim.optimizer import apply_flat, owns_updates  # noqa: PLC0415
+    from fnn.optim.optimizer import updater  # noqa: PLC0415
 
     caught: dict[str, Any] = {}
 
@@ -76,10 +76,11 @@ def update_of(workload: str) -> Callable[[], object]:
     state: Any = opt.init(params)
     vector: Any = state.layout.pack(fnn.tree.leaves(params))
     grads = np.random.default_rng(0).standard_normal(len(vector)).astype(np.float32)
+    apply = updater(opt)
 
     def one() -> None:
         nonlocal vector, state
-        vector, state = apply_flat(opt, grads, state, vector, owns_updates(opt))
+        vector, state = apply(grads, state, vector)
 
     return one
 

@@ -20,7 +20,7 @@ import numpy as np
 
 import fnn
 from fnn import optim
-from fnn.optim.optimizer import apply_flat, owns_updates
+from fnn.optim.optimizer import updater
 
 ROUNDS = 12
 LEAVES = 50
@@ -56,14 +56,14 @@ class Run:
         side = size // leaves // 100
         rng = np.random.default_rng(0)
         params = tuple([rng.standard_normal((side, 100)).astype(np.float32) for _ in range(leaves)])
-        self.opt = opt
+        self.apply = updater(opt)
         self.state: Any = opt.init(params)
         self.vector: Any = self.state.layout.pack(params)
         self.grads: Any = rng.standard_normal(len(self.vector)).astype(np.float32)
         self.step()
 
     def step(self) -> None:
-        self.vector, self.state = apply_flat(self.opt, self.grads, self.state, self.vector, owns_updates(self.opt))
+        self.vector, self.state = self.apply(self.grads, self.state, self.vector)
 
     def time(self, steps: int) -> float:
         begin = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Laws of the way back without a tape: `pullback.vjp_of_layer` gives, bit for bit, what `fnn.vjp` of the forward gives."""
+"""Laws of the way back without a tape: `pullback.bind` gives, bit for bit, what `fnn.vjp` of the forward gives."""
 
 from __future__ import annotations
 
@@ -46,21 +46,21 @@ def into_like(params: Any) -> tuple[Any, Any]:
     return layout.unpack(vector), vector
 
 
-def vjp(layer: Any, *rest: Any) -> Any:
-    return pullback.vjp_of_layer(layer)(*rest)
+def vjp(layer: Any, params: Any, state: Any, x: Any, mode: Any, wanted: bool, into: Any = None) -> Any:
+    return pullback.bind(layer, into_like(params)[0] if into is None else into, wanted)(fnn.tree.leaves(params), state, x, mode)
 
 
 def check_vjp(layer: Any, params: Any, state: Any, x: Any, mode: Any, wanted: bool, rng: np.random.Generator) -> None:
     """y and the new state are those of `forward`, the cotangents of params and x those of the tape."""
     expected, expected_state = layer.forward(params, state, x, mode)
-    y, after, pull = vjp(layer, params, state, x, mode, wanted)
+    into, vector = into_like(params)
+    y, after, pull = vjp(layer, params, state, x, mode, wanted, into)
     assert bits(y) == bits(expected)
     assert bits(after) == bits(expected_state)
     assert (after is state) == (expected_state is state)
     assert not any(leaf.flags.writeable for leaf in fnn.tree.leaves(after))
     g = cast(like(rng, y), y.dtype)
-    into, vector = into_like(params)
-    dx = pull(g, into)
+    dx = pull(g)
     trained = bool(fnn.tree.leaves(params))
     if wanted:
         by_tape = fnn.vjp(lambda both: layer.forward(both[0], state, both[1], mode)[0], (params, x))[1](g)
@@ -112,7 +112,7 @@ def test_which_activations_and_layers_need_no_tape(monkeypatch: pytest.MonkeyPat
         params, state = fnn.init(layer, fnn.key(0))
         y, _, pull = vjp(layer, params, state, x, mode, True)
         assert pull is not None
-        assert pull(np.ones_like(y), into_like(params)[0]).shape == x.shape
+        assert pull(np.ones_like(y)).shape == x.shape
     with pytest.raises(TypeError, match="not callable"):  # this one has no rule
         vjp(fnn.LayerNorm(3), *fnn.init(fnn.LayerNorm(3), fnn.key(0)), x, mode, True)
 
@@ -444,7 +444,7 @@ def test_the_cotangent_of_x_is_none_where_it_is_not_wanted_or_none_flows() -> No
         params, state = fnn.init(layer, fnn.key(0))
         y, _, pull = vjp(layer, params, state, x, fnn.Train(fnn.key(0)), wanted)
         assert pull is not None
-        assert pull(np.ones_like(y), into_like(params)[0]) is None
+        assert pull(np.ones_like(y)) is None
 
 
 def test_a_function_that_wraps_another_does_not_inherit_its_rule() -> None:

@@ -6,7 +6,7 @@ from math import sqrt
 from typing import Any
 
 from fnn import optim
-from fnn.optim.optimizer import apply_flat, owns_updates
+from fnn.optim.optimizer import updater
 from tests.onnx.family import Family
 from tests.onnx_cases import OnnxCase
 
@@ -25,7 +25,7 @@ def _step(case: OnnxCase, opt: Any, moments: tuple[str, ...]) -> tuple[Any, ...]
     assert sorted(own.values()) == sorted(moments)
     given = {key: state.layout.pack(before[moments.index(name)]) for key, name in own.items()}
     object.__setattr__(state, "slots", {**state.slots, **given})
-    new, after = apply_flat(opt, state.layout.pack(grads), state, state.layout.pack(params), owns_updates(opt))
+    new, after = updater(opt)(state.layout.pack(grads), state, state.layout.pack(params))
     return (*state.layout.unpack(new), *[tensor for name in moments for tensor in after.moment(name)])
 
 
