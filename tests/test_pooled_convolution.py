@@ -10,6 +10,7 @@ import pytest
 import fnn
 from fnn.functional import windows as sliding
 from fnn.layers.convolution import PooledConv
+from fnn.layers.pullback import bind
 from fnn.promises import beside
 from tests.laws.families.convolution import LAYERS as CONVOLUTIONS
 from tests.laws.families.pooling import LAYERS as POOLINGS
@@ -109,3 +110,30 @@ def test_a_window_with_a_nan_as_one() -> None:
         [1, 0, 1, 0],
         [0, 0, 0, 0],
     ]
+
+
+def test_a_chain_joins_a_convolution_and_its_pooling() -> None:
+    model = (
+        fnn.Conv2d(1, 32, 3)
+        >> fnn.relu
+        >> fnn.MaxPool2d(2)
+        >> fnn.Conv2d(32, 32, 3)
+        >> fnn.MaxPool2d(2)
+        >> fnn.tanh
+        >> fnn.MaxPool2d(1)
+        >> fnn.flatten
+        >> fnn.Dense(49 * 32, 3)
+    )
+    assert [type(part.layer).__name__ for part in model._joined] == [
+        *("PooledConv", "Function", "PooledConv", "Function", "MaxPool2d", "Function", "Dense")
+    ]
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(3, 28, 28, 1)).astype(np.float32)
+    params, state = fnn.init(model, fnn.key(0))
+    expected = model.forward(params, state, x, fnn.EVAL)[0]
+    assert bits(model.evaluator(params, state)(x)) == bits(expected)
+    into, _ = into_like(params)
+    y, _, pull = bind(model, into, False)(fnn.tree.leaves(params), state, x, TRAIN)
+    assert bits(y) == bits(expected)
+    pull(np.cos(y))
+    assert bits(into) == bits(fnn.vjp(lambda p: model.forward(p, state, x, TRAIN)[0], params)[1](np.cos(y)))
