@@ -354,12 +354,10 @@ def test_infinities_stay_where_they_are_seen() -> None:
 
 
 def test_the_first_layer_computes_no_gradient_by_x(monkeypatch: pytest.MonkeyPatch) -> None:
-    from fnn.functional import convolution  # noqa: PLC0415  # the public module loads later
-
     def refuse(*_: Any) -> Any:
         raise AssertionError("the gradient by x is not wanted")
 
-    monkeypatch.setattr(convolution, "correlate_by_x", refuse)
+    monkeypatch.setattr(correlation, "correlate_by_x", refuse)
 
     def loss(p: fnn.KernelParams) -> fnn.Scalar:
         return np.sum(fnn.conv1d(p, ramp(4)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -11,8 +12,8 @@ from fnn.arrays import Array, Array1, Array3, Array4, Array5, Value
 from fnn.autodiff.primitive import fused
 from fnn.autodiff.tracer import value_of
 from fnn.functional.checks import check_array, check_int, check_not_wider
-from fnn.functional.correlation import correlate, correlate_by_kernel, correlate_by_x
-from fnn.functional.windows import Geometry, Padding, Sizes, resolve_padding, spatial_tuple
+from fnn.functional.correlation import correlate, gradients
+from fnn.functional.windows import Geometry, Padding, Sizes, check_padding, resolve_padding, spatial_tuple
 from fnn.initializers import Initializer, he_normal, zeros
 from fnn.random import Key
 from fnn.tree import Record, show
@@ -87,12 +88,6 @@ def check_channels(name: str, n_in: int, n_out: int, groups: int) -> None:
             raise ValueError(f"{name}: groups is {groups}, which does not divide {what}, {n}")
 
 
-def channel_sums(g: Value) -> Value:
-    """The sum over all axes but the last: a product with ones, which is faster than adding up rows."""
-    rows = g.reshape(-1, g.shape[-1])
-    return np.ones(len(rows), g.dtype) @ rows
-
-
 def product_at_tap(x: Value, kernel: Value, t: tuple[int, ...], groups: int) -> Value:
     """x @ kernel[t] of the reference compositions; in groups, each part of the channels with its own matrix."""
     if groups == 1:
@@ -121,9 +116,7 @@ def _convolution(
     y = correlate(x, kernel, bias[0] if bias else None, geometry)
 
     def pull(g: Value, wanted: Sequence[bool]) -> Sequence[Value]:
-        dx = correlate_by_x(g, kernel, x.shape[1:-1], geometry) if wanted[0] else None
-        dk = correlate_by_kernel(x, g, kernel.shape, geometry) if wanted[1] else None
-        return (dx, dk, channel_sums(g) if wanted[2] else None) if bias else (dx, dk)
+        return gradients(x, g, kernel, geometry, wanted) if bias else gradients(x, g, kernel, geometry, (*wanted, False))[:2]
 
     return y, pull
 
@@ -229,14 +222,27 @@ def _convolve(
 ) -> Value:
     name = f"conv{n}d"
     check_convolution(name, n, params, x, groups)
-    size = params.kernel.shape[:-2]
     strides = spatial_tuple(name, "stride", stride, n)
     dilations = spatial_tuple(name, "dilation", dilation, n)
-    pairs = resolve_padding(name, padding, x.shape[1:-1], size, strides, dilations)
-    geometry = Geometry(strides, pairs, dilations, groups)
+    padding = check_padding(name, padding, n)  # of which the result can be looked up, be it as it may
+    geometry = geometry_of(name, x.shape[1:-1], params.kernel.shape[:-2], strides, padding, dilations, groups)
     if isinstance(params, KernelParams):
         return _conv_without_bias_op(x, params.kernel, geometry=geometry)
     return _conv_op(x, params.kernel, params.bias, geometry=geometry)
+
+
+@lru_cache(maxsize=256)
+def geometry_of(
+    name: str,
+    sizes: tuple[int, ...],
+    kernel: tuple[int, ...],
+    strides: tuple[int, ...],
+    padding: Padding,
+    dilations: tuple[int, ...],
+    groups: int,
+) -> Geometry:
+    """How a kernel of this size lies on spatial axes of these sizes, for one number of each for every axis."""
+    return Geometry(strides, resolve_padding(name, padding, sizes, kernel, strides, dilations), dilations, groups)
 
 
 _AXES = ("batch, time", "batch, height, width", "batch, depth, height, width")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from math import prod
 
 import numpy as np
@@ -12,7 +13,7 @@ from fnn.autodiff.primitive import fused
 from fnn.autodiff.tracer import value_of
 from fnn.functional.checks import check_array
 from fnn.functional.sweeps import Geometry, blank, counts_of, fold, padded_taps, sweeps_of
-from fnn.functional.windows import Padding, Sizes, output_size, resolve_padding, spatial_tuple
+from fnn.functional.windows import Padding, Sizes, check_padding, output_size, resolve_padding, spatial_tuple
 
 Pull = Callable[[Value, Sequence[bool]], Sequence[Value]]
 
@@ -23,8 +24,8 @@ def _max_pool_reference(x: Value, *, geometry: Geometry) -> Value:
     return np.take_along_axis(taps, first[np.newaxis], 0)[0]
 
 
-@fused(1, _max_pool_reference)
-def _max_pool(x: Value, *, geometry: Geometry) -> tuple[Value, Pull]:
+def max_pool_kernel(x: Value, *, geometry: Geometry) -> tuple[Value, Pull]:
+    """The largest entries, and the pullback."""
     # Of each window w the first entry that is not below y_w takes the whole of g_w: with `free` the windows whose maximum
     # did not come yet,
     #   hit = free and not x < y,   dx += g hit,   free = free and x < y     for each tap in row-major order.
@@ -57,12 +58,15 @@ def _max_pool(x: Value, *, geometry: Geometry) -> tuple[Value, Pull]:
     return levels[-1], pull
 
 
+_max_pool = fused(1, _max_pool_reference)(max_pool_kernel)
+
+
 def _avg_pool_reference(x: Value, *, geometry: Geometry, count_include_pad: bool) -> Value:
     return sum(padded_taps(x, geometry, 0.0)) / counts_of(geometry, count_include_pad).astype(x.dtype)
 
 
-@fused(1, _avg_pool_reference)
-def _avg_pool(x: Value, *, geometry: Geometry, count_include_pad: bool) -> tuple[Value, Pull]:
+def avg_pool_kernel(x: Value, *, geometry: Geometry, count_include_pad: bool) -> tuple[Value, Pull]:
+    """The means, and the pullback."""
     # y_w = sum_{i in w} x_i / n_w, so dx_i = sum over the windows w that hold i of g_w / n_w.
     sweeps = sweeps_of(geometry)
     counts = counts_of(geometry, count_include_pad)
@@ -89,6 +93,9 @@ def _avg_pool(x: Value, *, geometry: Geometry, count_include_pad: bool) -> tuple
     return y, pull
 
 
+_avg_pool = fused(1, _avg_pool_reference)(avg_pool_kernel)
+
+
 def _geometry(
     name: str, x: Value, rank: int, size: Sizes, stride: Sizes | None, padding: Padding, dilation: Sizes, ceil_mode: bool
 ) -> Geometry:
@@ -101,7 +108,20 @@ def _geometry(
         axes = ("time",) if rank == 1 else ("depth", "height", "width")[-rank:]
         hint = "; for one example write x[np.newaxis]" if x.ndim == rank + 1 else ""
         raise ValueError(f"{name}: x has shape {x.shape}, expected [batch, {', '.join(axes)}, channels]{hint}")
-    sizes = x.shape[1:-1]
+    return geometry_of(name, x.shape[1:-1], kernel, steps, check_padding(name, padding, rank), dilations, bool(ceil_mode))
+
+
+@lru_cache(maxsize=256)
+def geometry_of(
+    name: str,
+    sizes: tuple[int, ...],
+    kernel: tuple[int, ...],
+    steps: tuple[int, ...],
+    padding: Padding,
+    dilations: tuple[int, ...],
+    ceil_mode: bool,
+) -> Geometry:
+    """What the windows are, for one number of each for every spatial axis."""
     pads = resolve_padding(name, padding, sizes, kernel, steps, dilations)
     out = []
     for n, k, s, d, (before, after) in zip(sizes, kernel, steps, dilations, pads, strict=True):

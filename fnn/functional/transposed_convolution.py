@@ -13,8 +13,8 @@ import numpy as np
 
 from fnn.arrays import Array3, Array4, Array5, Value
 from fnn.autodiff.primitive import fused
-from fnn.functional.convolution import ConvParams, KernelParams, channel_sums, check_convolution, product_at_tap
-from fnn.functional.correlation import add_bias, correlate, correlate_by_kernel, correlate_by_x, swap_channels
+from fnn.functional.convolution import ConvParams, KernelParams, check_convolution, product_at_tap
+from fnn.functional.correlation import add_bias, channel_sums, correlate, correlate_by_kernel, correlate_by_x, swap_channels
 from fnn.functional.windows import Geometry, Padding, Pairs, Sizes, check_padding, spatial_tuple
 
 

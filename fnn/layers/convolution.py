@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar, Generic, Literal, TypedDict, TypeVar, Unpack, overload
 
-from fnn.arrays import Array3, Array4, Array5
-from fnn.functional.convolution import ConvParams, KernelParams, check_channels, conv1d, conv2d, conv3d
-from fnn.functional.windows import Padding, Sizes, check_padding, spatial_tuple
+from fnn.arrays import Array3, Array4, Array5, Value
+from fnn.functional import pooled_convolution, winograd
+from fnn.functional.convolution import ConvParams, KernelParams, check_channels, conv1d, conv2d, conv3d, geometry_of
+from fnn.functional.correlation import correlate, gradients
+from fnn.functional.sweeps import Geometry as Pooling
+from fnn.functional.windows import Geometry, Padding, Sizes, check_padding, spatial_tuple
 from fnn.initializers import Initializer, he_normal, zeros
 from fnn.layers.layer import Composable
+from fnn.layers.pullback import Pull
 from fnn.layers.spec import Spec
 from fnn.mode import Mode
 from fnn.random import Key
@@ -77,6 +83,87 @@ class ConvBase(Spec, Composable, Generic[CP]):
         )
         return params, None
 
+    # What follows is for layers.pullback and for evaluation: the kernels without their checks. Each class takes them beside its
+    # `forward`.
+
+    def _geometry(self, x: tuple[int, ...]) -> Geometry:
+        return geometry_of(
+            type(self).__name__, x[1:-1], self.kernel_size, self.stride, self.padding, self.dilation, self.groups
+        )
+
+    def _vjp(self, params: CP, state: None, x: Value, mode: Mode, wanted: bool, /) -> tuple[Value, None, Pull]:
+        kernel, bias, geometry = params.kernel, _bias(params), self._geometry(x.shape)
+        y = correlate(x, kernel, bias, geometry)
+        return y, None, _pull(lambda g, every: gradients(x, g, kernel, geometry, every), wanted, bias is not None)
+
+    def _evaluator(self, params: CP, state: None, /) -> Callable[[Value], Value]:
+        kernel, bias = params.kernel, _bias(params)
+        waves, geometry_of = self._waves(kernel), lru_cache(maxsize=16)(self._geometry)
+        return lambda x: correlate(x, kernel, bias, geometry_of(x.shape), waves)
+
+    def _waves(self, kernel: Value) -> Value | None:
+        """The spectrum of the kernel, if Winograd's way may be the one to go."""
+        padding = ((0, 0),) * self._rank  # none of a layer's cuts anything off
+        geometry = Geometry(self.stride, padding, self.dilation, self.groups)
+        return winograd.spectrum(kernel) if winograd.suits(kernel.shape, geometry) else None
+
+    def _pooled(self, pool: Any) -> PooledConv[CP]:
+        return PooledConv(self, pool)
+
+
+def _bias(params: ConvParams | KernelParams) -> Value | None:
+    return params.bias if isinstance(params, ConvParams) else None
+
+
+def _pull(back: Callable[[Value, tuple[bool, bool, bool]], Sequence[Value]], wanted: bool, bias: bool) -> Pull:
+    """The pullback of a layer, from that of a kernel."""
+
+    def pull(g: Value, into: Any) -> Value:
+        dx, into.kernel[...], db = back(g, (wanted, True, bias))
+        if bias:
+            into.bias[...] = db
+        return dx
+
+    return pull
+
+
+@dataclass(frozen=True)
+class PooledConv(Generic[CP]):
+    """A convolution and the max-pooling behind it as one step of a chain: the same bits, and nothing in full size in memory."""
+
+    conv: ConvBase[CP]
+    pool: Any
+
+    def geometries(self, x: tuple[int, ...], kernel: tuple[int, ...]) -> tuple[Geometry, Pooling | None]:
+        """Of arrays of these shapes. The pooling's is None if the two go one after the other."""
+        geometry = self.conv._geometry(x)
+        pooling = self.pool.geometry(geometry.out(x[1:-1], kernel[:-2]))
+        return geometry, pooling if pooled_convolution.applies(kernel, geometry, pooling, x[0]) else None
+
+    def vjp(self, params: CP, state: None, x: Value, mode: Mode, wanted: bool, /) -> tuple[Value, None, Pull]:
+        """Through both and back."""
+        kernel, bias = params.kernel, _bias(params)
+        geometry, pooling = self.geometries(x.shape, kernel.shape)
+        if pooling is None:
+            y, _, back = self.conv._vjp(params, None, x, mode, wanted)
+            z, _, first = self.pool.vjp(None, None, y, mode, True)
+            return z, None, lambda g, into: back(first(g, None), into)
+        y, pull = pooled_convolution.forward_and_pull(x, kernel, bias, geometry, pooling)
+        return y, None, _pull(pull, wanted, bias is not None)
+
+    def evaluator(self, params: CP, state: None, /) -> Callable[[Value], Value]:
+        """Of both."""
+        kernel, bias = params.kernel, _bias(params)
+        waves, geometries_of = self.conv._waves(kernel), lru_cache(maxsize=16)(self.geometries)
+
+        def evaluate(x: Value) -> Value:
+            geometry, pooling = geometries_of(x.shape, kernel.shape)
+            if pooling is None:
+                return self.pool.evaluator(None, None)(correlate(x, kernel, bias, geometry, waves))
+            return pooled_convolution.forward(x, kernel, bias, geometry, pooling, waves)
+
+        return evaluate
+
 
 @dataclass(frozen=True, init=False, repr=False)
 class Conv1d(ConvBase[CP]):
@@ -90,6 +177,10 @@ class Conv1d(ConvBase[CP]):
     """
 
     _rank = 1
+    ignores_mode: ClassVar[bool] = True  # for layers.pullback, as what follows
+    vjp = ConvBase._vjp
+    evaluator = ConvBase._evaluator
+    pooled = ConvBase._pooled
 
     @overload
     def __init__(
@@ -160,6 +251,10 @@ class Conv2d(ConvBase[CP]):
     """
 
     _rank = 2
+    ignores_mode: ClassVar[bool] = True  # for layers.pullback, as what follows
+    vjp = ConvBase._vjp
+    evaluator = ConvBase._evaluator
+    pooled = ConvBase._pooled
 
     @overload
     def __init__(
@@ -225,6 +320,10 @@ class Conv3d(ConvBase[CP]):
     """
 
     _rank = 3
+    ignores_mode: ClassVar[bool] = True  # for layers.pullback, as what follows
+    vjp = ConvBase._vjp
+    evaluator = ConvBase._evaluator
+    pooled = ConvBase._pooled
 
     @overload
     def __init__(

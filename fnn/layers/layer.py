@@ -12,7 +12,7 @@ from fnn.arrays import Array, Array2, Array3, Value
 from fnn.autodiff import debug
 from fnn.autodiff.transforms import watch
 from fnn.layers.evaluation import Evaluations, evaluator_of_chain
-from fnn.layers.pullback import Bound, Part, Pull, bind_chain, schedule_of, vjp_of_function
+from fnn.layers.pullback import Bound, Part, Pull, bind_chain, joined, schedule_of, vjp_of_function
 from fnn.mode import EVAL, Mode, check_mode
 from fnn.random import Key, check_key
 from fnn.tree import freeze, show
@@ -279,11 +279,11 @@ class Chain(Generic[In, Out, P, S]):
 
     def bind(self, into: P, wanted: bool, first: int, /) -> Bound:
         """Through all parts and back."""
-        return bind_chain(self._schedule, into, wanted, first)
+        return bind_chain(self._joined, into, wanted, first)
 
     def evaluator(self, params: P, state: S, /) -> Callable[[Value], Value]:
         """Through all parts."""
-        return evaluator_of_chain(self._schedule, params, state)
+        return evaluator_of_chain(self._joined, params, state)
 
     @cached_property
     def _evaluations(self) -> Evaluations:
@@ -292,6 +292,10 @@ class Chain(Generic[In, Out, P, S]):
     @cached_property
     def _schedule(self) -> list[Part]:
         return schedule_of(self.layers)
+
+    @cached_property
+    def _joined(self) -> list[Part]:
+        return joined(self._schedule)
 
     def __getstate__(self) -> dict[str, Any]:
         return {"layers": self.layers}

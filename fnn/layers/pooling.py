@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, fields
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from fnn.arrays import Array3, Array4, Array5
-from fnn.functional.pooling import avg_pool1d, avg_pool2d, avg_pool3d, max_pool1d, max_pool2d, max_pool3d
+from fnn.arrays import Array3, Array4, Array5, Value
+from fnn.functional.pooling import (
+    avg_pool1d,
+    avg_pool2d,
+    avg_pool3d,
+    avg_pool_kernel,
+    geometry_of,
+    max_pool1d,
+    max_pool2d,
+    max_pool3d,
+    max_pool_kernel,
+)
+from fnn.functional.sweeps import Geometry
 from fnn.functional.windows import Padding, Sizes, check_padding, spatial_tuple
 from fnn.layers.layer import Composable
+from fnn.layers.pullback import Pull
 from fnn.layers.spec import Spec, as_written
 from fnn.mode import Mode
 from fnn.random import Key
@@ -42,6 +55,11 @@ class _Pool(Spec, Composable):
         """No parameters, no state."""
         return None, None
 
+    def geometry(self, sizes: tuple[int, ...]) -> Geometry:
+        """How the windows lie on spatial axes of these sizes."""
+        options: Any = self.size, self.stride, self.padding, self.dilation, self.ceil_mode  # all with a number for each axis
+        return geometry_of(type(self).__name__, sizes, *options)
+
     def __repr__(self) -> str:
         # what is not as it is by default
         default = type(self)(self.size)
@@ -51,11 +69,26 @@ class _Pool(Spec, Composable):
 
 
 @dataclass(frozen=True, repr=False)
-class MaxPool1d(_Pool):
+class _MaxPool(_Pool):
+    """The kernel without its checks, for layers.pullback and for evaluation. Each class takes them beside its `forward`."""
+
+    def _vjp(self, params: None, state: None, x: Value, mode: Mode, wanted: bool, /) -> tuple[Value, None, Pull]:
+        y, pull = max_pool_kernel(x, geometry=self.geometry(x.shape[1:-1]))
+        return y, None, lambda g, into: pull(g, (True,))[0] if wanted else None
+
+    def _evaluator(self, params: None, state: None, /) -> Callable[[Value], Value]:
+        return lambda x: max_pool_kernel(x, geometry=self.geometry(x.shape[1:-1]))[0]
+
+
+@dataclass(frozen=True, repr=False)
+class MaxPool1d(_MaxPool):
     """Max pooling of [batch, time, channels]: see `max_pool1d`. No parameters, no state."""
 
     _rank = 1
-    takes_maxima: ClassVar[bool] = True
+    takes_maxima: ClassVar[bool] = True  # for layers.pullback, as what follows
+    ignores_mode: ClassVar[bool] = True
+    vjp = _MaxPool._vjp
+    evaluator = _MaxPool._evaluator
 
     def forward(self, params: None, state: None, x: Array3, mode: Mode, /) -> tuple[Array3, None]:
         """max_pool1d(x, size)."""
@@ -71,7 +104,7 @@ class MaxPool1d(_Pool):
 
 
 @dataclass(frozen=True, repr=False)
-class MaxPool2d(_Pool):
+class MaxPool2d(_MaxPool):
     """Max pooling of [batch, height, width, channels]: see `max_pool2d`. No parameters, no state.
 
     >>> import fnn
@@ -80,7 +113,10 @@ class MaxPool2d(_Pool):
     """
 
     _rank = 2
-    takes_maxima: ClassVar[bool] = True
+    takes_maxima: ClassVar[bool] = True  # for layers.pullback, as what follows
+    ignores_mode: ClassVar[bool] = True
+    vjp = _MaxPool._vjp
+    evaluator = _MaxPool._evaluator
 
     def forward(self, params: None, state: None, x: Array4, mode: Mode, /) -> tuple[Array4, None]:
         """max_pool2d(x, size)."""
@@ -96,11 +132,14 @@ class MaxPool2d(_Pool):
 
 
 @dataclass(frozen=True, repr=False)
-class MaxPool3d(_Pool):
+class MaxPool3d(_MaxPool):
     """Max pooling of [batch, depth, height, width, channels]: see `max_pool3d`. No parameters, no state."""
 
     _rank = 3
-    takes_maxima: ClassVar[bool] = True
+    takes_maxima: ClassVar[bool] = True  # for layers.pullback, as what follows
+    ignores_mode: ClassVar[bool] = True
+    vjp = _MaxPool._vjp
+    evaluator = _MaxPool._evaluator
 
     def forward(self, params: None, state: None, x: Array5, mode: Mode, /) -> tuple[Array5, None]:
         """max_pool3d(x, size)."""
@@ -120,12 +159,25 @@ class _AvgPool(_Pool):
     _: KW_ONLY
     count_include_pad: bool = False
 
+    def _vjp(self, params: None, state: None, x: Value, mode: Mode, wanted: bool, /) -> tuple[Value, None, Pull]:
+        y, pull = self._kernel(x)
+        return y, None, lambda g, into: pull(g, (True,))[0] if wanted else None
+
+    def _evaluator(self, params: None, state: None, /) -> Callable[[Value], Value]:
+        return lambda x: self._kernel(x)[0]
+
+    def _kernel(self, x: Value) -> Any:
+        return avg_pool_kernel(x, geometry=self.geometry(x.shape[1:-1]), count_include_pad=bool(self.count_include_pad))
+
 
 @dataclass(frozen=True, repr=False)
 class AvgPool1d(_AvgPool):
     """Average pooling of [batch, time, channels]: see `avg_pool1d`. No parameters, no state."""
 
     _rank = 1
+    ignores_mode: ClassVar[bool] = True  # for layers.pullback, as what follows
+    vjp = _AvgPool._vjp
+    evaluator = _AvgPool._evaluator
 
     def forward(self, params: None, state: None, x: Array3, mode: Mode, /) -> tuple[Array3, None]:
         """avg_pool1d(x, size)."""
@@ -151,6 +203,9 @@ class AvgPool2d(_AvgPool):
     """
 
     _rank = 2
+    ignores_mode: ClassVar[bool] = True  # for layers.pullback, as what follows
+    vjp = _AvgPool._vjp
+    evaluator = _AvgPool._evaluator
 
     def forward(self, params: None, state: None, x: Array4, mode: Mode, /) -> tuple[Array4, None]:
         """avg_pool2d(x, size)."""
@@ -171,6 +226,9 @@ class AvgPool3d(_AvgPool):
     """Average pooling of [batch, depth, height, width, channels]: see `avg_pool3d`. No parameters, no state."""
 
     _rank = 3
+    ignores_mode: ClassVar[bool] = True  # for layers.pullback, as what follows
+    vjp = _AvgPool._vjp
+    evaluator = _AvgPool._evaluator
 
     def forward(self, params: None, state: None, x: Array5, mode: Mode, /) -> tuple[Array5, None]:
         """avg_pool3d(x, size)."""

@@ -90,6 +90,20 @@ def schedule_of(layers: Sequence[Any]) -> list[Part]:
     return [Part(i, layers[i], applied[i], asks[i]) for i in order]
 
 
+def joined(schedule: Sequence[Part]) -> list[Part]:
+    """The same with a layer and the max-pooling behind it as one part, where the layer has a method `pooled(pool)` beside its
+    `forward`: for what runs without `forward`, in whose errors each part has its own place."""
+    found: list[Part] = []
+    for part in schedule:
+        before = found[-1] if found else part
+        pooled = None if before.f is not None else beside(before.layer.__class__, "forward", "pooled")
+        if part.f is None and pooled is not None and beside(part.layer.__class__, "forward", "takes_maxima"):
+            found[-1] = Part(before.place, pooled(before.layer, part.layer), None, False)
+        else:
+            found.append(part)
+    return found
+
+
 def bind_chain(schedule: Sequence[Part], into: Any, wanted: bool, first: int) -> Bound:
     """That of layers one after the other."""
     firsts = list(accumulate([len(leaves(part)) for part in into], initial=first))
