@@ -8,7 +8,7 @@ passes where a rank is asked for, so plain NumPy code needs no casts. `Scalar` i
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -89,6 +89,16 @@ def row_maxima(x: Value) -> Value:
     n, k = x.shape
     # of short rows NumPy compares one number at a time, of long ones many at once
     return largest(x.T.copy(), 0) if n >= 32 >= k else largest(x, 1)
+
+
+@cache
+def reuse_large_blocks() -> None:
+    """Let the C library keep what is freed of large arrays for the next ones: by glibc's rule, the largest block that was ever
+    freed, of up to 32 MB, is the measure of what it takes from the system anew and page by page. A second one comes from what
+    it keeps then, for which NumPy asks for large pages. Touches no memory.
+    """
+    np.empty((32 << 20) - 8_192, np.uint8)
+    np.empty(30 << 20, np.uint8)
 
 
 class Traced:

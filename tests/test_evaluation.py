@@ -14,9 +14,7 @@ import pytest
 
 import fnn
 from fnn.layers import evaluation
-from tests.laws.families.case import LayerCase
-from tests.laws.registry import ACTIVATIONS, LAYERS, Activation
-from tests.laws.test_layers import made
+from tests.laws.registry import ACTIVATIONS, Activation
 
 loose: Any = fnn  # for calls that the types refuse
 
@@ -28,26 +26,6 @@ def bits(y: Any) -> Any:
 def ordinary(layer: Any, params: Any, state: Any, x: Any) -> Any:
     """Without anything that is remembered."""
     return layer.forward(params, state, x, fnn.EVAL)[0]
-
-
-@pytest.mark.parametrize("case", LAYERS, ids=lambda case: case.name)
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_every_evaluator_gives_the_bits_of_forward(case: LayerCase, dtype: Any) -> None:
-    for seed in range(3):
-        layer, params, state, x = made(case, seed)
-        params, state, x = fnn.tree.freeze(
-            fnn.tree.map(lambda a: a.astype(dtype if a.dtype.kind == "f" else a.dtype), (params, state, x))
-        )
-        expected = bits(ordinary(layer, params, state, x))
-        evaluate = evaluation.evaluator_of(layer, params, state)
-        y = evaluate(x)
-        assert bits(y) == expected
-        assert not any(np.shares_memory(a, b) for a in fnn.tree.leaves(y) for b in fnn.tree.leaves((params, state)))
-        if isinstance(x, np.ndarray) and len(x) > 1:
-            fewer = x[:-1]
-            assert bits(evaluate(fewer)) == bits(ordinary(layer, params, state, fewer))
-        assert bits(y) == expected, "a later call wrote into an earlier result"
-        assert bits(evaluate(x)) == expected
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS, ids=lambda a: a.name)

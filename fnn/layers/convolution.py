@@ -178,6 +178,7 @@ class Conv1d(ConvBase[CP]):
 
     _rank = 1
     ignores_mode: ClassVar[bool] = True  # for layers.pullback, as what follows
+    reads_x_once: ClassVar[bool] = True  # for Residual
     vjp = ConvBase._vjp
     evaluator = ConvBase._evaluator
     pooled = ConvBase._pooled
@@ -252,6 +253,7 @@ class Conv2d(ConvBase[CP]):
 
     _rank = 2
     ignores_mode: ClassVar[bool] = True  # for layers.pullback, as what follows
+    reads_x_once: ClassVar[bool] = True  # for Residual
     vjp = ConvBase._vjp
     evaluator = ConvBase._evaluator
     pooled = ConvBase._pooled
@@ -321,6 +323,7 @@ class Conv3d(ConvBase[CP]):
 
     _rank = 3
     ignores_mode: ClassVar[bool] = True  # for layers.pullback, as what follows
+    reads_x_once: ClassVar[bool] = True  # for Residual
     vjp = ConvBase._vjp
     evaluator = ConvBase._evaluator
     pooled = ConvBase._pooled

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from fnn.arrays import Value, is_frozen
+from fnn.arrays import Value, is_frozen, reuse_large_blocks
 from fnn.autodiff.primitive import unchecked
 from fnn.layers.pullback import Part
 from fnn.mode import EVAL
@@ -82,5 +82,6 @@ class Evaluations:
             leaves, structure = take_apart((params, state))
             if not structure.immutable or not all([leaf.__class__ is np.ndarray and is_frozen(leaf) for leaf in leaves]):
                 return
+            reuse_large_blocks()
             evaluate = evaluator_of(layer, params, state)
         self._last = params, state, x.shape[1:], x.dtype, evaluate

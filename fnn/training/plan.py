@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, partial
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -18,13 +18,6 @@ Run: TypeAlias = Callable[..., tuple[Scalar, Any]]
 
 # Loss, new state, gradient, and the buffer that holds the gradient, which `Plan.put_back` takes for another step.
 Planned: TypeAlias = tuple[Scalar, Any, Array1, Any]
-
-
-@cache
-def reuse_large_blocks() -> None:
-    """Let the C library keep what is freed of large arrays for the next step: by glibc's rule, the largest block that was
-    ever freed, of up to 32 MB, is the measure of what it takes from the system anew and page by page. Touches no memory."""
-    np.empty((32 << 20) - 8_192, np.uint8)
 
 
 class Plan:

@@ -9,7 +9,7 @@ from typing import Any, Concatenate, Literal, ParamSpec, TypeAlias, TypeVar, ove
 
 import numpy as np
 
-from fnn.arrays import Array1, Array2, Scalar, Value, is_frozen
+from fnn.arrays import Array1, Array2, Scalar, Value, is_frozen, reuse_large_blocks
 from fnn.autodiff import debug
 from fnn.autodiff.transforms import detach, differentiate
 from fnn.functional.checks import check_int
@@ -18,7 +18,7 @@ from fnn.layers.pullback import bind, vjp_of_function
 from fnn.mode import Mode, Train
 from fnn.optim.optimizer import Optimizer, check_is_optimizer, updater
 from fnn.training.parts import Parts
-from fnn.training.plan import Shapes, has_shapes, plan_of, reuse_large_blocks, shapes_of
+from fnn.training.plan import Shapes, has_shapes, plan_of, shapes_of
 from fnn.training.train_state import P, S, TrainState, stepped
 from fnn.tree import Record, freeze, show
 from fnn.tree import leaves as leaves_of
