@@ -47,7 +47,7 @@ def _labels(x: Value, labels: Value, *, smoothing: float) -> tuple[Value, _Pull]
     z = np.subtract(z, row_maxima(z)[:, np.newaxis], order="C")
     n = len(z)
     at = multiples(k, n) + (labels if labels.ndim == 1 else labels.reshape(-1))  # each row's label in the flat array
-    if at.dtype != np.intp:  # of uint64 it is a float
+    if at.dtype.kind == "f":  # of uint64
         at = multiples(k, n) + labels.reshape(-1).astype(np.intp)
     e = np.exp(z)
     sums = e.dot(ones(k, e.dtype))

@@ -12,7 +12,7 @@ from fnn.arrays import Array, Array2, Array3, Value
 from fnn.autodiff import debug
 from fnn.autodiff.transforms import watch
 from fnn.layers.evaluation import Evaluations, evaluator_of_chain
-from fnn.layers.pullback import Bound, Part, Pull, bind_chain, joined, schedule_of, vjp_of_function
+from fnn.layers.pullback import Bound, Part, Pull, bind_chain, ignores_mode, joined, schedule_of, vjp_of_function
 from fnn.mode import EVAL, Mode, check_mode
 from fnn.random import Key, check_key
 from fnn.tree import freeze, show
@@ -211,7 +211,8 @@ class Function(Composable, Generic[In, Out]):
     """
 
     f: Callable[[In], Out]
-    applies_f: ClassVar[bool] = True  # for layers.pullback
+    applies_f: ClassVar[bool] = True  # for layers.pullback, as the next
+    ignores_mode: ClassVar[bool] = True
 
     def init(self, key: Key, /) -> tuple[None, None]:
         """No parameters, no state."""
@@ -284,6 +285,11 @@ class Chain(Generic[In, Out, P, S]):
     def evaluator(self, params: P, state: S, /) -> Callable[[Value], Value]:
         """Through all parts."""
         return evaluator_of_chain(self._joined, params, state)
+
+    @property
+    def ignores_mode(self) -> bool:
+        """Whether all parts do: for layers.pullback."""
+        return all([ignores_mode(layer) for layer in self.layers])
 
     @cached_property
     def _evaluations(self) -> Evaluations:

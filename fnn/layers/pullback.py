@@ -86,8 +86,12 @@ def schedule_of(layers: Sequence[Any]) -> list[Part]:
     for i, (f, b) in enumerate(zip(applied, layers[1:], strict=False)):
         if f is relu and beside(b.__class__, "forward", "takes_maxima"):
             order[i], order[i + 1] = i + 1, i
-    asks = [not beside(layer.__class__, "forward", "ignores_mode") for layer in layers]
-    return [Part(i, layers[i], applied[i], asks[i]) for i in order]
+    return [Part(i, layers[i], applied[i], not ignores_mode(layers[i])) for i in order]
+
+
+def ignores_mode(layer: Any) -> bool:
+    """Whether a layer surely never looks at the mode: its class says so with `ignores_mode`, a bool or a property."""
+    return beside(layer.__class__, "forward", "ignores_mode") is not None and bool(layer.ignores_mode)
 
 
 def joined(schedule: Sequence[Part]) -> list[Part]:

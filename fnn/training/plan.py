@@ -56,8 +56,8 @@ class Plan:
     def put_back(self, buffer: Any, slots: Mapping[str, Array1]) -> None:
         """The vector may be used again, unless an optimiser keeps it as a moment."""
         vector = buffer[1]
-        for slot in slots.values():
-            if np.may_share_memory(slot, vector):
+        for slot in slots.values():  # one that owns its memory needs no closer look
+            if slot is vector or (slot.base is not None and np.may_share_memory(slot, vector)):
                 return
         self._spare.append(buffer)
 
@@ -71,15 +71,8 @@ def plan_of(loss: object) -> Plan | None:
 
 def shapes_of(batch: Sequence[Value]) -> Shapes | None:
     """Shapes and dtypes of a batch of plain arrays, None for any other."""
-    found = [(a.shape, a.dtype) for a in batch if a.__class__ is np.ndarray]
+    found = [(a.shape, a.dtype) for a in batch if a.__class__ is _ARRAY]
     return found if len(found) == len(batch) else None
 
 
-def has_shapes(batch: Sequence[Value], shapes: Shapes | None) -> bool:
-    """Whether `shapes_of` the batch is this: the short way for a step that is known."""
-    if shapes is None or len(batch) != len(shapes):
-        return False
-    for a, (shape, dtype) in zip(batch, shapes, strict=True):
-        if a.__class__ is not np.ndarray or a.shape != shape or (a.dtype is not dtype and a.dtype != dtype):
-            return False
-    return True
+_ARRAY = np.ndarray

@@ -14,11 +14,11 @@ from fnn.autodiff import debug
 from fnn.autodiff.transforms import detach, differentiate
 from fnn.functional.checks import check_int
 from fnn.layers.layer import Layer, check_layer, is_layer
-from fnn.layers.pullback import bind, vjp_of_function
+from fnn.layers.pullback import bind, ignores_mode, vjp_of_function
 from fnn.mode import Mode, Train
 from fnn.optim.optimizer import Optimizer, check_is_optimizer, updater
 from fnn.training.parts import Parts
-from fnn.training.plan import Shapes, has_shapes, plan_of, shapes_of
+from fnn.training.plan import Shapes, plan_of, shapes_of
 from fnn.training.train_state import P, S, TrainState, stepped
 from fnn.tree import Record, freeze, show
 from fnn.tree import leaves as leaves_of
@@ -87,6 +87,7 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
     reuse_large_blocks()
     plan = None if has_aux else plan_of(loss)
     apply = updater(opt)
+    no_mode = type(loss) is Supervised and ignores_mode(loss.model)
     # Only a cache; one name bound to one tuple, so that threads cannot see half of it.
     last: _Last = (None, [], None, None, None)
 
@@ -106,15 +107,16 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
             vector = layout.pack(leaves)
         if root is None or root.key is not key:
             root = Train(key)
-        mode = root.fold(ts.step)
+        mode = root if no_mode else root.fold(ts.step)
         aux = planned = buffer = None
         planner = plan
+        given = None if plan is None or options else shapes_of(batch)
         is_known = (
             goes_on
             and made is not None
             and made.state is before
-            and not options
-            and has_shapes(batch, shapes)
+            and given is not None
+            and given == shapes
             and not debug.is_active()
         )
         if is_known and planner is not None:
@@ -135,14 +137,13 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
             )
             if is_known:  # only the plan runs into an error: a layer that it does not suit
                 plan = None
-            shapes = None if plan is None or options else shapes_of(batch)
         vector, new_opt = apply(grads, opt_state, vector)
         if buffer is not None and planner is not None:
             for used in (buffer,) if parts is None else buffer:
                 planner.put_back(used, new_opt.slots)
         leaves = layout.views(vector)
         new = stepped(leaves, state, new_opt, key, ts.step + 1)
-        last = (new, leaves, vector, shapes, root)
+        last = (new, leaves, vector, given, root)
         return new, ((value, aux) if has_aux else value)
 
     return step
