@@ -108,11 +108,11 @@ from fnn.optim.state import Slots as Slots
 from fnn.random import Key as Key
 from fnn.random import key as key
 from fnn.training.predict import predict as predict
+from fnn.training.supervised import supervised as supervised
 from fnn.training.train_state import TrainState as TrainState
 from fnn.training.train_state import start as start
 from fnn.training.train_state import train_state as train_state
 from fnn.training.train_step import repeat as repeat
-from fnn.training.train_step import supervised as supervised
 from fnn.training.train_step import train_step as train_step
 
 if TYPE_CHECKING:  # what loads on first use, for checkers; the same names stand in _LATER

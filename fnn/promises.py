@@ -22,3 +22,8 @@ def beside(cls: type, method: str, name: str) -> Any:
     """
     owner = next((base for base in cls.__mro__ if method in vars(base)), cls)
     return vars(owner).get(name)
+
+
+def ignores_mode(what: Any, method: str) -> bool:
+    """Whether a layer or a loss surely never looks at the mode: beside its `method` it has a true `ignores_mode`."""
+    return beside(what.__class__, method, "ignores_mode") is not None and bool(what.ignores_mode)

@@ -552,3 +552,13 @@ def test_a_failed_step_leaves_the_train_state_as_it_was() -> None:
     assert all(np.array_equal(a, b) for a, b in zip(before, fnn.tree.leaves(TS), strict=True))
     after, _ = STEP(TS, X, Y)
     assert after.step == 1
+
+
+def test_a_step_without_its_target_says_what_a_batch_is() -> None:
+    model: Any = fnn.Dense(3, 2)
+    step: Any = fnn.train_step(fnn.supervised(model, fnn.mse), fnn.Sgd(0.1))
+    ts = fnn.start(model, fnn.Sgd(0.1), fnn.key(0))
+    x = np.ones((4, 3), np.float32)
+    for batch in ((x,), (x, x, x)):
+        with pytest.raises(TypeError, match=rf"a batch is x and target, as in step\(ts, x, target\), got {len(batch)} value"):
+            step(ts, *batch)

@@ -30,7 +30,7 @@ from fnn.layers import pullback
 from fnn.layers.spec import Spec
 from fnn.training import plan as planning
 from fnn.training.plan import Plan
-from fnn.training.train_step import Supervised
+from fnn.training.supervised import Supervised
 from tests.laws.losses import (
     LOSSES,
     WEIGHTS,

@@ -12,8 +12,9 @@ from fnn.arrays import Array, Array2, Array3, Value
 from fnn.autodiff import debug
 from fnn.autodiff.transforms import watch
 from fnn.layers.evaluation import Evaluations, evaluator_of_chain
-from fnn.layers.pullback import Bound, Part, Pull, bind_chain, ignores_mode, joined, schedule_of, vjp_of_function
+from fnn.layers.pullback import Bound, Part, Pull, bind_chain, joined, schedule_of, vjp_of_function
 from fnn.mode import EVAL, Mode, check_mode
+from fnn.promises import ignores_mode
 from fnn.random import Key, check_key
 from fnn.tree import freeze, show
 
@@ -289,7 +290,7 @@ class Chain(Generic[In, Out, P, S]):
     @property
     def ignores_mode(self) -> bool:
         """Whether all parts do: for layers.pullback."""
-        return all([ignores_mode(layer) for layer in self.layers])
+        return all([ignores_mode(layer, "forward") for layer in self.layers])
 
     @cached_property
     def _evaluations(self) -> Evaluations:

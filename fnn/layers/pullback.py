@@ -26,7 +26,7 @@ from fnn.autodiff.tracer import Tracer
 from fnn.autodiff.transforms import detach
 from fnn.functional.activations import relu
 from fnn.mode import Mode
-from fnn.promises import beside
+from fnn.promises import beside, ignores_mode
 from fnn.tree import leaves
 from fnn.tree.structure import take_apart
 
@@ -86,12 +86,7 @@ def schedule_of(layers: Sequence[Any]) -> list[Part]:
     for i, (f, b) in enumerate(zip(applied, layers[1:], strict=False)):
         if f is relu and beside(b.__class__, "forward", "takes_maxima"):
             order[i], order[i + 1] = i + 1, i
-    return [Part(i, layers[i], applied[i], not ignores_mode(layers[i])) for i in order]
-
-
-def ignores_mode(layer: Any) -> bool:
-    """Whether a layer surely never looks at the mode: its class says so with `ignores_mode`, a bool or a property."""
-    return beside(layer.__class__, "forward", "ignores_mode") is not None and bool(layer.ignores_mode)
+    return [Part(i, layers[i], applied[i], not ignores_mode(layers[i], "forward")) for i in order]
 
 
 def joined(schedule: Sequence[Part]) -> list[Part]:

@@ -1,22 +1,20 @@
-"""train_step: loss, gradient and update composed into one pure function; and the loss of a supervised model."""
+"""train_step: loss, gradient and update composed into one pure function."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from typing import Any, Concatenate, Literal, ParamSpec, TypeAlias, TypeVar, overload
 
 import numpy as np
 
-from fnn.arrays import Array1, Array2, Scalar, Value, is_frozen, reuse_large_blocks
+from fnn.arrays import Array1, Scalar, Value, is_frozen, reuse_large_blocks
 from fnn.autodiff import debug
 from fnn.autodiff.transforms import detach, differentiate
 from fnn.functional.checks import check_int
-from fnn.layers.layer import Layer, check_layer, is_layer
-from fnn.layers.pullback import bind, ignores_mode, vjp_of_function
 from fnn.mode import Mode, Train
 from fnn.optim.optimizer import Optimizer, check_is_optimizer, updater
+from fnn.promises import ignores_mode
 from fnn.training.parts import Parts
 from fnn.training.plan import Shapes, plan_of, shapes_of
 from fnn.training.train_state import P, S, TrainState, stepped
@@ -25,9 +23,6 @@ from fnn.tree import leaves as leaves_of
 
 Aux = TypeVar("Aux")
 Batch = ParamSpec("Batch")
-In = TypeVar("In")
-Prediction = TypeVar("Prediction")
-Target = TypeVar("Target")
 Stepped = TypeVar("Stepped")
 Result = TypeVar("Result")
 
@@ -87,7 +82,7 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
     reuse_large_blocks()
     plan = None if has_aux else plan_of(loss)
     apply = updater(opt)
-    no_mode = type(loss) is Supervised and ignores_mode(loss.model)
+    no_mode = ignores_mode(loss, "__call__")
     # Only a cache; one name bound to one tuple, so that threads cannot see half of it.
     last: _Last = (None, [], None, None, None)
 
@@ -216,65 +211,6 @@ def _check_state(before: Any, after: Any) -> None:
             f"train_step: the loss returned the state {show(after)} for {show(before)}, which is of another kind or dtype; "
             "if it returns (loss, (state, aux)), say has_aux=True"
         )
-
-
-@overload
-def supervised(  # type: ignore[overload-overlap]  # rank 2 first, so that a Dense at both ends is solved as [batch, n]
-    model: Layer[Array2, Array2, P, S], criterion: Callable[[Array2, Target], Scalar], /
-) -> Callable[[P, S, Mode, Array2, Target], tuple[Scalar, S]]: ...
-@overload
-def supervised(
-    model: Layer[In, Prediction, P, S], criterion: Callable[[Prediction, Target], Scalar], /
-) -> Callable[[P, S, Mode, In, Target], tuple[Scalar, S]]: ...
-def supervised(model: Any, criterion: Any, /) -> Any:
-    """The loss of a model on (x, target) pairs, for `train_step`: criterion(model(x), target), and the new state.
-
-    >>> import fnn
-    >>> step = fnn.train_step(fnn.supervised(fnn.Dense(2, 1), fnn.mse), fnn.Adam(1e-3))
-    """
-    if is_layer(criterion) and not is_layer(model):
-        raise TypeError("supervised: the model comes first and then the criterion; are they swapped?")
-    check_layer("supervised", model)
-    if not callable(criterion):
-        raise TypeError(f"supervised: the criterion is {criterion!r}, expected a function, as fnn.mse")
-    return Supervised(model, criterion)
-
-
-@dataclass(frozen=True)
-class Supervised:
-    """The loss of a model. Made by `supervised`."""
-
-    model: Layer[Any, Any, Any, Any]
-    criterion: Callable[..., Any]
-
-    def __call__(self, params: Any, state: Any, mode: Mode, x: Any, target: Any, /) -> tuple[Scalar, Any]:
-        """(loss, new state)."""
-        prediction, state = self.model.forward(params, state, x, mode)
-        return self.criterion(prediction, target), state
-
-    def bind(self, into: Any, /) -> Callable[..., tuple[Scalar, Any]]:
-        """(leaves, state, mode, x, target) to (loss, new state); the gradient goes into `into`, a tree like params."""
-        of_model, of_criterion = bind(self.model, into, False), vjp_of_function(self.criterion)
-
-        def run(leaves: Sequence[Value], state: Any, mode: Mode, x: Any, target: Any) -> tuple[Scalar, Any]:
-            prediction, state, through_model = of_model(leaves, state, x, mode)
-            loss: Value
-            loss, through_criterion = of_criterion(prediction, target)
-            if loss.ndim:
-                raise ValueError("the loss is not a scalar")
-            if loss.__class__ is np.ndarray:
-                loss = loss[()]
-            through_model(through_criterion(_one(loss.dtype)))
-            return loss, state
-
-        return run
-
-
-@cache
-def _one(dtype: np.dtype[Any]) -> Scalar:
-    """The cotangent of a loss."""
-    one: Scalar = dtype.type(1)
-    return one
 
 
 def repeat(
