@@ -15,7 +15,6 @@ from fnn.functional.checks import check_int
 from fnn.mode import Mode, Train
 from fnn.optim.optimizer import Optimizer, check_is_optimizer, updater
 from fnn.promises import ignores_mode
-from fnn.training.parts import Parts
 from fnn.training.plan import Shapes, plan_of, shapes_of
 from fnn.training.train_state import P, S, TrainState, stepped
 from fnn.tree import Record, freeze, show
@@ -78,7 +77,11 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
     check_is_optimizer("train_step", opt)
     if check_int("train_step", "threads", threads) > 1 and has_aux:
         raise ValueError(f"train_step: with threads={threads} each part of a batch would have an aux of its own; leave one out")
-    parts = Parts(int(threads)) if threads > 1 else None
+    parts = None
+    if threads > 1:
+        from fnn.training.parts import Parts  # noqa: PLC0415 (loads when it is used)
+
+        parts = Parts(int(threads))
     reuse_large_blocks()
     plan = None if has_aux else plan_of(loss)
     apply = updater(opt)
