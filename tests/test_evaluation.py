@@ -233,3 +233,116 @@ def test_a_subclass_with_a_forward_of_its_own_inherits_no_evaluator() -> None:
     x = np.ones((2, 3), np.float32)
     for _ in range(4):
         assert bits(fnn.forward(model, params, state, x)[0]) == bits(2 * (x @ params[0].weight + params[0].bias))
+
+
+# Found by a reader: what looks at values may give the next part something else than when it was checked
+
+
+def wide_if_negative(x: Any) -> Any:
+    """Floats of another width, or integers."""
+    return x if x.flat[0] > 0 else x.astype(np.float64) if x.flat[0] > -2 else x.astype(int)
+
+
+AFTER: dict[str, tuple[Any, tuple[int, ...]]] = {
+    "dense": (fnn.Dense(3, 2), (4, 3)),
+    "batch norm": (fnn.BatchNorm(3), (4, 3)),
+    "layer norm": (fnn.LayerNorm(3), (4, 3)),
+    "dropout": (fnn.Dropout(0.5), (4, 3)),
+    "relu": (fnn.Function(fnn.relu), (4, 3)),
+    "relu and dense": (fnn.chain([fnn.relu, fnn.Dense(3, 2)]), (4, 3)),
+    "residual": (fnn.residual(fnn.Dense(3, 3)), (4, 3)),
+    "conv": (fnn.Conv1d(3, 2, 3), (4, 5, 3)),
+    "conv and pool": (fnn.chain([fnn.Conv2d(3, 2, 3), fnn.MaxPool2d(2)]), (2, 4, 4, 3)),
+    "pool": (fnn.AvgPool1d(2), (4, 6, 3)),
+    "lstm": (fnn.LSTM(3, 2), (4, 5, 3)),
+    "gru": (fnn.GRU(3, 2), (4, 5, 3)),
+    "rnn": (fnn.RNN(3, 2), (4, 5, 3)),
+    "bidirectional": (fnn.bidirectional(fnn.LSTM(3, 2)), (4, 5, 3)),
+    "attention": (fnn.Attention(4, 2), (2, 3, 4)),
+    "learned positions": (fnn.LearnedPositions(5, 4), (2, 3, 4)),
+    "sinusoids": (fnn.SinusoidalPositions(4), (2, 3, 4)),
+}
+
+
+def told(f: Any) -> Any:
+    """The bits, or the error."""
+    try:
+        return bits(f())
+    except Exception as error:
+        return type(error), str(error)
+
+
+@pytest.mark.parametrize("name", AFTER)
+def test_another_dtype_behind_a_function_is_what_it_is_without_memory(name: str) -> None:
+    layer, shape = AFTER[name]
+    model: Any = fnn.chain([wide_if_negative, layer])
+    params, state = fnn.init(model, fnn.key(0))
+    x = np.ones(shape, np.float32)
+    for _ in range(3):
+        fnn.forward(model, params, state, x)
+    for value in (-1, -3, 1):
+        given = np.full(shape, value, np.float32)
+        expected = told(lambda given=given: ordinary(model, params, state, given))
+        assert told(lambda given=given: fnn.forward(model, params, state, given)[0]) == expected
+
+
+@pytest.mark.parametrize("name", AFTER)
+def test_another_dtype_behind_a_function_in_a_planned_step(name: str) -> None:
+    layer, shape = AFTER[name]
+    model: Any = fnn.chain([wide_if_negative, layer, fnn.layer(lambda key: np.ones(1, np.float32), lambda w, y: y * w)])
+    opt = fnn.Sgd(0.1)
+    loss: Any = fnn.supervised(model, lambda y, target: np.mean(y * target))
+    step, ts = loose.train_step(loss, opt), fnn.start(model, opt, fnn.key(0))
+    target = np.ones(1, np.float32)
+    for _ in range(3):
+        ts, _ = step(ts, np.ones(shape, np.float32), target)
+    for value in (-1, -3, 1):
+        given = np.full(shape, value, np.float32)
+        expected = told(lambda given=given: loose.train_step(loss, opt)(ts, given, target)[1])
+        assert told(lambda given=given: step(ts, given, target)[1]) == expected
+
+
+def test_another_rank_or_shape_behind_a_function() -> None:
+    squeezed: Any = fnn.Function(np.squeeze) >> fnn.Dense(3, 2)
+    turned: Any = fnn.Function(np.transpose) >> fnn.BatchNorm(3)
+    for model, usual, other in ((squeezed, (5, 1, 3), (1, 1, 3)), (turned, (3, 5), (1, 5))):
+        params, state = fnn.init(model, fnn.key(0))
+        for _ in range(3):
+            fnn.forward(model, params, state, np.ones(usual, np.float32))
+        for _ in range(2):
+            with pytest.raises(ValueError, match="has shape"):
+                fnn.forward(model, params, state, np.ones(other, np.float32))
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Its state counts large inputs, in evaluation too; from 9 on it returns no pair."""
+
+    def init(self, key: fnn.Key, /) -> Any:
+        return None, np.zeros((), np.float32)
+
+    def forward(self, params: None, state: Any, x: Any, mode: Any, /) -> Any:
+        if x.max() > 9:
+            return [x, state, 3]
+        return x, state + 1 if x.max() > 1 else state
+
+
+def test_a_state_that_changes_now_and_then_and_what_is_no_pair() -> None:
+    model: Any = fnn.chain([Counts()])
+    params, state = fnn.init(model, fnn.key(0))
+    x = np.zeros((2, 2), np.float32)
+    for _ in range(3):
+        fnn.forward(model, params, state, x)
+    assert fnn.forward(model, params, state, x + 5)[1] == (1.0,)
+    with pytest.raises(TypeError, match=r"forward must return \(y, state\)"):
+        fnn.forward(model, params, state, x + 10)
+
+
+def test_what_an_evaluator_prepares_neither_warns_nor_raises() -> None:
+    model: Any = fnn.Conv2d(32, 32, 3) >> fnn.relu
+    params: Any = fnn.tree.freeze((fnn.ConvParams(np.full((3, 3, 32, 32), 2e38, np.float32), np.zeros(32, np.float32)), None))
+    state = fnn.init(model, fnn.key(0))[1]
+    x = np.zeros((1, 4, 4, 32), np.float32)
+    for _ in range(4):
+        with np.errstate(all="raise"):
+            assert not fnn.forward(model, params, state, x)[0].any()

@@ -143,7 +143,7 @@ def test_a_state_that_changes_is_refused() -> None:
         step(fnn.start(model, OPT, fnn.key(0)), *batch(8, np.float32))
 
 
-@pytest.mark.parametrize("bad", [(np.ones((4, 5)), np.zeros(3, int)), (np.ones((4, 5)), np.array(1))])
+@pytest.mark.parametrize("bad", [(np.ones((4, 5)), np.zeros(3, int)), (np.float64(1), None)])
 def test_arrays_of_other_lengths_are_refused(bad: Any) -> None:
     model = mlp()
     step = loose.train_step(fnn.supervised(model, fnn.cross_entropy), OPT, threads=2)
@@ -195,6 +195,31 @@ def test_the_context_of_the_caller_is_that_of_the_parts() -> None:
             step(ts, x)
 
 
+def of_options(p: Any, state: None, mode: fnn.Mode, x: Any, *, y: Any, power: Any = 2) -> tuple[fnn.Scalar, None]:
+    return np.mean(np.abs(x @ p - np.asarray(y)) ** power), state
+
+
+def test_keyword_arrays_are_cut_too_and_numbers_belong_to_every_part() -> None:
+    opt = fnn.Sgd(1.0)
+    ts: Any = fnn.train_state(np.ones(3), None, opt, fnn.key(0))
+    x, y = np.arange(12.0).reshape(4, 3), np.arange(4.0)
+    one, two = loose.train_step(of_options, opt), loose.train_step(of_options, opt, threads=2)
+    for options in ({"y": y}, {"y": y, "power": 2.0}, {"y": y, "power": np.float64(2)}, {"y": y, "power": np.array(2.0)}):
+        np.testing.assert_allclose(two(ts, x, **options)[0].params, one(ts, x, **options)[0].params, rtol=1e-12)
+    with pytest.raises(TypeError, match=r"a batch is cut, and \[.*\] has no array; write np.asarray"):
+        two(ts, x, y=y.tolist())
+
+
+def test_an_empty_batch_is_one_part() -> None:
+    def loss(w: Any, state: None, mode: fnn.Mode, x: Any) -> tuple[fnn.Scalar, None]:
+        return np.sum(x @ w) + np.sum(w**2), state
+
+    ts: Any = fnn.train_state(np.ones(3), None, fnn.Sgd(0.25), fnn.key(0))
+    found, value = loose.train_step(loss, fnn.Sgd(0.25), threads=2)(ts, np.ones((0, 3)))
+    assert value == 3
+    np.testing.assert_array_equal(found.params, 0.5)
+
+
 # Threads
 
 
@@ -233,7 +258,7 @@ def test_after_a_fork_there_are_threads_again() -> None:
 def test_threads_end_with_the_step() -> None:
     before = set(threading.enumerate())
     parts = Parts(3)
-    parts.mean(lambda mode, batch: (np.float64(1), None, np.zeros(2), None), None, fnn.EVAL, [np.ones(6)])
+    parts.mean(lambda *given: (np.float64(1), None, np.zeros(2), None), None, fnn.EVAL, [np.ones(6)], {})
     crew = set(threading.enumerate()) - before
     assert [thread.name for thread in crew] == ["fnn.train_step"] * 2
     assert all(thread.daemon for thread in crew)
@@ -259,6 +284,45 @@ def test_no_thread_keeps_a_batch_alive() -> None:
             break
         time.sleep(0.01)
     assert gone() is None
+
+
+def test_a_step_inside_of_its_own_loss_does_not_wait_for_itself() -> None:
+    opt = fnn.Sgd(0.5)
+
+    def loss(w: Any, state: None, mode: fnn.Mode, x: Any, depth: Any) -> tuple[fnn.Scalar, None]:
+        if depth > 0:
+            inner: Any = fnn.train_state(np.ones(3), None, opt, fnn.key(1))
+            step(inner, x, depth - 1)
+        return np.sum(x @ w), state
+
+    step = loose.train_step(loss, opt, threads=2)
+    ts: Any = fnn.train_state(np.ones(3), None, opt, fnn.key(0))
+    found: list[Any] = []
+    thread = threading.Thread(target=lambda: found.append(step(ts, np.ones((4, 3)), np.array(2))[1]), daemon=True)
+    thread.start()
+    thread.join(60)
+    assert found == [6.0]
+
+
+def test_threads_that_begin_at_the_same_time_make_one_crew(monkeypatch: pytest.MonkeyPatch) -> None:
+    crew = Crew(1)
+    begun: list[int] = []
+    begin = Crew._begin
+
+    def slowly(self: Crew) -> None:
+        begun.append(1)
+        time.sleep(0.05)
+        begin(self)
+
+    monkeypatch.setattr(Crew, "_begin", slowly)
+    found: list[Any] = []
+    threads = [threading.Thread(target=lambda: found.append(crew.run([lambda: 1, lambda: 2]))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [[1, 2]] * 4
+    assert begun == [1]
 
 
 def test_steps_at_the_same_time_share_a_crew() -> None:

@@ -1263,3 +1263,35 @@ def test_a_loss_with_fields_of_its_own_keeps_them_in_pickle_and_copies() -> None
     for again in (pickle.loads(pickle.dumps(loss)), copy.copy(loss)):
         assert again == loss
         assert vars(again).keys() == {"model", "criterion", "weight"}
+
+
+def test_a_layer_that_now_and_then_gives_no_pair_is_refused() -> None:
+    @dataclass(frozen=True)
+    class Pairs:
+        def init(self, key: fnn.Key, /) -> Any:
+            return np.ones(3, np.float32), None
+
+        def forward(self, params: Any, state: None, x: Any, mode: Any, /) -> Any:
+            return (x * params, None) if np.max(x) > 0 else [x * params, None]
+
+    model: Any = loose.chain([Pairs(), fnn.identity])
+    step = loose.train_step(fnn.supervised(model, fnn.half_mse), fnn.Sgd(0.1))
+    ts: Any = fnn.start(model, fnn.Sgd(0.1), TRAIN)
+    x = np.ones((2, 3), np.float32)
+    for _ in range(3):
+        ts, _ = step(ts, x, x)
+    with pytest.raises(TypeError, match=r"forward must return \(y, state\)"):
+        step(ts, -x, x)
+
+
+def test_the_parameters_of_a_new_state_are_among_its_names() -> None:
+    opt = fnn.Sgd(0.1)
+    model: Any = fnn.Dense(3, 2)
+    ts, _ = loose.train_step(fnn.supervised(model, fnn.mse), opt)(
+        fnn.start(model, opt, TRAIN), np.ones((4, 3), "f4"), np.ones((4, 2), "f4")
+    )
+    assert "params" in dir(ts)
+    assert "_leaves" not in dir(ts)
+    assert isinstance(ts.params, fnn.DenseParams)
+    with pytest.raises(AttributeError, match="has no attribute 'parms'"):
+        _ = ts.parms

@@ -189,7 +189,7 @@ def _gelu_and_slope(x: Value, with_slope: bool) -> tuple[Value, Value]:
         product = np.multiply(part, h, out=ys[i : i + _PIECE])
         if with_slope:
             slope += 2 * _SQRT_2_OVER_PI
-            slope *= product
+            slope *= product if near is part else near * h  # far out 1 - h is 0, and x might overflow
             slope *= 1 - h
             slope += h
     return y if x.ndim else y[()], slopes

@@ -155,8 +155,8 @@ def _probability_rows(x: Value, q: Value) -> tuple[Value, _Pull]:
 def _cross_entropy_vjp(x: Value, q: Value, *, label_smoothing: float = 0.0) -> tuple[Value, Callable[[Value], Value]]:
     """(loss, pull) of arguments like those that were checked before; labels are checked each time."""
     is_probabilities = q.dtype.kind == "f"
-    if q.shape != (x.shape if is_probabilities else x.shape[:-1]):
-        raise ValueError(f"logits have shape {x.shape} but the target has {q.shape}")
+    if q.shape != (x.shape if is_probabilities else x.shape[:-1]) or x.dtype.kind != "f":
+        raise ValueError("the logits are not like the target")  # the ordinary way says more
     if is_probabilities:
         op: Any = _probabilities
     else:

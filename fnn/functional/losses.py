@@ -34,8 +34,8 @@ def _of_same_shapes(op: Any) -> Callable[..., tuple[Value, Callable[[Value], Val
     kernel = op.kernel
 
     def of_same_shapes(p: Value, t: Value) -> tuple[Value, Callable[[Value], Value]]:
-        if p.shape != t.shape:
-            raise ValueError(f"prediction has shape {p.shape} but target has {t.shape}")
+        if p.shape != t.shape or p.dtype.kind != "f" or t.dtype.itemsize > p.dtype.itemsize:
+            raise ValueError("the prediction is not like the target")  # the ordinary way says more
         y, pull = kernel(p, t)
         return y, lambda g: pull(g, (True, False))[0]
 

@@ -220,6 +220,8 @@ def pad(x: SameRank, padding: Sides, /, *, mode: PadMode = "zeros") -> SameRank:
 
 def _flatten_vjp(x: Value) -> tuple[Value, Callable[[Value], Value]]:
     shape = x.shape
+    if len(shape) < 2:
+        raise ValueError("no axes to flatten")  # `flatten` says more
     return x.reshape(shape[0], prod(shape[1:])), lambda g: g.reshape(shape)
 
 

@@ -91,6 +91,10 @@ class ConvBase(Spec, Composable, Generic[CP]):
             type(self).__name__, x[1:-1], self.kernel_size, self.stride, self.padding, self.dilation, self.groups
         )
 
+    def _takes(self, params: CP, x: Value, /) -> bool:
+        shape = x.shape
+        return x.dtype is params.kernel.dtype and len(shape) == self._rank + 2 and shape[-1] == self.n_in and 0 not in shape[1:]
+
     def _vjp(self, params: CP, state: None, x: Value, mode: Mode, wanted: bool, /) -> tuple[Value, None, Pull]:
         kernel, bias, geometry = params.kernel, _bias(params), self._geometry(x.shape)
         y = correlate(x, kernel, bias, geometry)
@@ -140,6 +144,15 @@ class PooledConv(Generic[CP]):
         pooling = self.pool.geometry(geometry.out(x[1:-1], kernel[:-2]))
         return geometry, pooling if pooled_convolution.applies(kernel, geometry, pooling, x[0]) else None
 
+    def takes(self, params: CP, x: Value, /) -> bool:
+        """Whether the convolution does."""
+        return self.conv._takes(params, x)
+
+    def forward(self, params: CP, state: None, x: Value, mode: Mode, /) -> tuple[Value, None]:
+        """One after the other, with all checks."""
+        conv: Any = self.conv
+        return self.pool.forward(None, None, conv.forward(params, None, x, mode)[0], mode)[0], None
+
     def vjp(self, params: CP, state: None, x: Value, mode: Mode, wanted: bool, /) -> tuple[Value, None, Pull]:
         """Through both and back."""
         kernel, bias = params.kernel, _bias(params)
@@ -179,6 +192,7 @@ class Conv1d(ConvBase[CP]):
     _rank = 1
     ignores_mode: ClassVar[bool] = True  # for layers.pullback, as what follows
     reads_x_once: ClassVar[bool] = True  # for Residual
+    takes = ConvBase._takes
     vjp = ConvBase._vjp
     evaluator = ConvBase._evaluator
     pooled = ConvBase._pooled
@@ -254,6 +268,7 @@ class Conv2d(ConvBase[CP]):
     _rank = 2
     ignores_mode: ClassVar[bool] = True  # for layers.pullback, as what follows
     reads_x_once: ClassVar[bool] = True  # for Residual
+    takes = ConvBase._takes
     vjp = ConvBase._vjp
     evaluator = ConvBase._evaluator
     pooled = ConvBase._pooled
@@ -324,6 +339,7 @@ class Conv3d(ConvBase[CP]):
     _rank = 3
     ignores_mode: ClassVar[bool] = True  # for layers.pullback, as what follows
     reads_x_once: ClassVar[bool] = True  # for Residual
+    takes = ConvBase._takes
     vjp = ConvBase._vjp
     evaluator = ConvBase._evaluator
     pooled = ConvBase._pooled

@@ -18,7 +18,7 @@ from fnn.initializers import Initializer, he_normal, zeros
 from fnn.layers.layer import ComposableAnyRank, ComposableRows
 from fnn.layers.pullback import Bound, BoundPull, Pull, bind_by_tape, by_tape
 from fnn.layers.spec import Spec
-from fnn.mode import Mode, Train
+from fnn.mode import EVAL, Mode, Train
 from fnn.random import Key
 
 DP = TypeVar("DP", bound="DenseParams | LinearParams")
@@ -45,6 +45,7 @@ class Dense(Spec, ComposableRows, Generic[DP]):
     bias_init: Initializer
     ignores_mode: ClassVar[bool] = True  # for layers.pullback
     reads_x_once: ClassVar[bool] = True  # for Residual
+    gives_floats: ClassVar[bool] = True  # for layers.pullback
 
     @overload
     def __init__(
@@ -108,7 +109,14 @@ class Dense(Spec, ComposableRows, Generic[DP]):
     def evaluator(self, params: DP, state: None, /) -> Callable[[Value], Value]:
         """The kernel of `dense`."""
         weight, bias = params.weight, getattr(params, "bias", None)
-        return lambda x: affine(x, weight, bias)
+        dtype = weight.dtype
+
+        def run(x: Value) -> Value:
+            if x.dtype is not dtype or x.ndim not in (2, 3):
+                return self.forward(params, state, x, EVAL)[0]
+            return affine(x, weight, bias)
+
+        return run
 
 
 @dataclass(frozen=True, repr=False)
@@ -140,11 +148,15 @@ class BatchNorm(Spec, ComposableAnyRank):
         """batch_norm(params, state, x, mode)."""
         return batch_norm(params, state, x, mode, momentum=self.momentum, eps=self.eps)
 
+    def takes(self, params: NormParams, x: Value, /) -> bool:
+        """Whether x is surely for the kernels: see layers.pullback."""
+        return x.dtype is params.scale.dtype and x.ndim > 1 and x.shape[-1] == len(params.scale)
+
     def vjp(
         self, params: NormParams, state: BatchNormState, x: Value, mode: Mode, wanted: bool, /
     ) -> tuple[Value, BatchNormState, Pull]:
         """The kernel of `batch_norm` in training."""
-        if not isinstance(mode, Train) or x.dtype is not params.scale.dtype or x.size < 2 * x.shape[-1]:  # with its checks
+        if not isinstance(mode, Train) or x.size < 2 * x.shape[-1]:  # with its checks
             return by_tape(lambda p, x: self.forward(p, state, x, mode), params, state, x, wanted)
         y, batch, pull = batch_norm_kernel(x, params.scale, params.shift, eps=float(self.eps))
 
@@ -181,6 +193,10 @@ class Dropout(Spec, ComposableAnyRank):
     def forward(self, params: None, state: None, x: SameRank, mode: Mode, /) -> tuple[SameRank, None]:
         """dropout(x, drop_rate, mode)."""
         return dropout(x, self.drop_rate, mode), None
+
+    def takes(self, params: None, x: Value, /) -> bool:
+        """Whether x is surely for the kernels: see layers.pullback."""
+        return bool(x.dtype.kind == "f")
 
     def vjp(self, params: None, state: None, x: Value, mode: Mode, wanted: bool, /) -> tuple[Value, None, Pull]:
         """The same factor for x and for g."""

@@ -3,7 +3,8 @@
 A layer may have a method `evaluator(params, state) -> f` beside `forward`: f(x) is what `forward(params, state, x, EVAL)[0]`
 is, bit for bit, of an x like one that was checked with these parameters and this state before. So f checks only what values
 can change, such as the range of tokens, and what follows from parameters and state alone is there already. A subclass with a
-`forward` of its own does not inherit it. Where a layer has none, f is its `forward`.
+`forward` of its own does not inherit it. Where a layer has none, or does not surely take x (see `takes` in layers.pullback), f
+is its `forward`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 
 from fnn.arrays import Value, is_frozen, reuse_large_blocks
 from fnn.autodiff.primitive import unchecked
-from fnn.layers.pullback import Part
+from fnn.layers.pullback import Part, gives_floats
 from fnn.mode import EVAL
 from fnn.promises import beside
 from fnn.tree.structure import take_apart
@@ -24,15 +25,29 @@ from fnn.tree.structure import take_apart
 def evaluator_of(layer: Any, params: Any, state: Any) -> Callable[[Value], Value]:
     """The evaluator of a layer."""
     rule = beside(layer.__class__, "forward", "evaluator")
-    if rule is None:
-        return lambda x: layer.forward(params, state, x, EVAL)[0]
-    evaluator: Callable[[Value], Value] = rule(layer, params, state)
-    return evaluator
+    takes = beside(layer.__class__, "forward", "takes")
+    evaluate: Callable[[Value], Value] | None = None if rule is None else rule(layer, params, state)
+    if evaluate is not None and takes is None:
+        return evaluate
+
+    def run(x: Value) -> Value:
+        if evaluate is not None and takes(layer, params, x):
+            return evaluate(x)
+        made = layer.forward(params, state, x, EVAL)
+        if not isinstance(made, tuple) or len(made) != 2 or made[1] is not state:
+            raise TypeError("no pair, or another state")  # for the ordinary way
+        return made[0]
+
+    return run
 
 
 def evaluator_of_chain(schedule: Sequence[Part], params: Any, state: Any) -> Callable[[Value], Value]:
     """That of layers one after the other."""
-    parts = [evaluator_of(layer, params[i], state[i]) if f is None else unchecked(f) for i, layer, f, _ in schedule]
+    parts = []
+    floats = True  # else functions keep their checks
+    for i, layer, f, _ in schedule:
+        parts.append(evaluator_of(layer, params[i], state[i]) if f is None else unchecked(f) if floats else f)
+        floats = gives_floats(layer, f, floats)
 
     def evaluate(x: Value) -> Value:
         for part in parts:
@@ -45,7 +60,8 @@ def evaluator_of_chain(schedule: Sequence[Part], params: Any, state: Any) -> Cal
 class Evaluations:
     """What `forward` remembers of a layer: its last parameters and state, and from the second time on their evaluator.
 
-    It is a cache of a pure function and nothing else: arrays that are read-only in trees without lists and dicts cannot change.
+    It is a cache of a pure function and nothing else: arrays that are read-only, in trees without lists and dicts, are taken
+    for what does not change. Who sets the flag of a parameter back and writes into it writes into a constant.
     """
 
     __slots__ = ("_last",)
@@ -83,5 +99,9 @@ class Evaluations:
             if not structure.immutable or not all([leaf.__class__ is np.ndarray and is_frozen(leaf) for leaf in leaves]):
                 return
             reuse_large_blocks()
-            evaluate = evaluator_of(layer, params, state)
+            try:
+                with np.errstate(all="raise"):  # so that nobody is warned of what `forward` does not do
+                    evaluate = evaluator_of(layer, params, state)
+            except Exception:
+                return
         self._last = params, state, x.shape[1:], x.dtype, evaluate

@@ -55,6 +55,9 @@ class _Pool(Spec, Composable):
         """No parameters, no state."""
         return None, None
 
+    def _takes(self, params: None, x: Value, /) -> bool:
+        return x.dtype.kind == "f" and x.ndim == self._rank + 2 and 0 not in x.shape[1:]
+
     def geometry(self, sizes: tuple[int, ...]) -> Geometry:
         """How the windows lie on spatial axes of these sizes."""
         options: Any = self.size, self.stride, self.padding, self.dilation, self.ceil_mode  # all with a number for each axis
@@ -87,6 +90,7 @@ class MaxPool1d(_MaxPool):
     _rank = 1
     takes_maxima: ClassVar[bool] = True  # for layers.pullback, as what follows
     ignores_mode: ClassVar[bool] = True
+    takes = _MaxPool._takes
     vjp = _MaxPool._vjp
     evaluator = _MaxPool._evaluator
 
@@ -115,6 +119,7 @@ class MaxPool2d(_MaxPool):
     _rank = 2
     takes_maxima: ClassVar[bool] = True  # for layers.pullback, as what follows
     ignores_mode: ClassVar[bool] = True
+    takes = _MaxPool._takes
     vjp = _MaxPool._vjp
     evaluator = _MaxPool._evaluator
 
@@ -138,6 +143,7 @@ class MaxPool3d(_MaxPool):
     _rank = 3
     takes_maxima: ClassVar[bool] = True  # for layers.pullback, as what follows
     ignores_mode: ClassVar[bool] = True
+    takes = _MaxPool._takes
     vjp = _MaxPool._vjp
     evaluator = _MaxPool._evaluator
 
@@ -176,6 +182,7 @@ class AvgPool1d(_AvgPool):
 
     _rank = 1
     ignores_mode: ClassVar[bool] = True  # for layers.pullback, as what follows
+    takes = _AvgPool._takes
     vjp = _AvgPool._vjp
     evaluator = _AvgPool._evaluator
 
@@ -204,6 +211,7 @@ class AvgPool2d(_AvgPool):
 
     _rank = 2
     ignores_mode: ClassVar[bool] = True  # for layers.pullback, as what follows
+    takes = _AvgPool._takes
     vjp = _AvgPool._vjp
     evaluator = _AvgPool._evaluator
 
@@ -227,6 +235,7 @@ class AvgPool3d(_AvgPool):
 
     _rank = 3
     ignores_mode: ClassVar[bool] = True  # for layers.pullback, as what follows
+    takes = _AvgPool._takes
     vjp = _AvgPool._vjp
     evaluator = _AvgPool._evaluator
 

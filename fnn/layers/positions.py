@@ -16,7 +16,7 @@ from fnn.functional.positions import PositionParams, add_positions, sinusoidal_p
 from fnn.initializers import Initializer
 from fnn.layers.embedding import check_initializer
 from fnn.layers.layer import Composable
-from fnn.layers.pullback import Pull, by_tape
+from fnn.layers.pullback import Pull
 from fnn.layers.spec import Spec
 from fnn.mode import Mode
 from fnn.random import Key
@@ -55,6 +55,10 @@ class SinusoidalPositions(Spec, Composable):
             raise ValueError(f"SinusoidalPositions: x has shape {x.shape}, expected [batch, time, {self.dim}]")
         y: Value = x + _sinusoids(x.shape[1], self.dim, x.dtype)
         return y, None
+
+    def takes(self, params: None, x: Value, /) -> bool:
+        """Whether x is surely for the kernels: see layers.pullback."""
+        return bool(x.dtype.kind == "f" and x.ndim == 3 and x.shape[2] == self.dim)
 
     def vjp(self, params: None, state: None, x: Value, mode: Mode, wanted: bool, /) -> tuple[Value, None, Pull]:
         """g itself comes back."""
@@ -96,10 +100,13 @@ class LearnedPositions(Spec, Composable):
         """add_positions(params, x)."""
         return add_positions(params, x), None
 
+    def takes(self, params: PositionParams, x: Value, /) -> bool:
+        """Whether x is surely for the kernels: see layers.pullback."""
+        table = params.table
+        return x.dtype is table.dtype and x.ndim == 3 and x.shape[1] <= len(table) and x.shape[2] == table.shape[1]
+
     def vjp(self, params: PositionParams, state: None, x: Value, mode: Mode, wanted: bool, /) -> tuple[Value, None, Pull]:
         """The sum over examples is the cotangent of the rows that were added; g itself comes back."""
-        if x.dtype is not params.table.dtype:  # with its checks
-            return by_tape(lambda p, x: self.forward(p, state, x, mode), params, state, x, wanted)
         time = x.shape[1]
 
         def back(g: Value, into: PositionParams) -> Value:

@@ -5,6 +5,10 @@ for bit, of arguments that were checked before: `pull(g, into)` takes the cotang
 into `into`, a tree like params with writable arrays, and returns that of x, or None where it is not `wanted`. A subclass with a
 `forward` of its own needs a `vjp` of its own: it does not inherit one. What has none runs on a tape of its own.
 
+What was checked before may still change: a function of the user's that looks at values may give another rank or dtype than the
+last time. A layer's `takes(params, x)` says whether x is surely one for its kernels, all of one dtype; any other x goes the way
+with all checks. Where a layer has no `takes`, its methods look for themselves.
+
 A step runs many times with the same `into` and `wanted`, so `bind(layer, into, wanted, first)` gives a function of the rest,
 (leaves, state, x, mode) to (y, state, pull), where pull(g) writes into that `into`; the leaves are those of the whole model's
 parameters, of which the layer's begin at `first`. A layer made of layers, or one whose kernels are so short that looking things
@@ -53,9 +57,12 @@ def bind_by_tape(layer: Any, into: Any, wanted: bool, first: int) -> Bound:
 def _bind_vjp(vjp: Callable[..., Any], layer: Any, into: Any, wanted: bool, first: int) -> Bound:
     structure = take_apart(into)[1]
     stop = first + structure.n_leaves
+    takes = beside(layer.__class__, "forward", "takes")
 
     def run(leaves: Sequence[Value], state: Any, x: Value, mode: Mode) -> tuple[Value, Any, BoundPull]:
-        y, after, pull = vjp(layer, structure.unflatten(leaves[first:stop]), state, x, mode, wanted)
+        params = structure.unflatten(leaves[first:stop])
+        way = vjp if takes is None or takes(layer, params, x) else _vjp_by_tape
+        y, after, pull = way(layer, params, state, x, mode, wanted)
         return y, after, lambda g: pull(g, into)
 
     return run
@@ -107,12 +114,16 @@ def bind_chain(schedule: Sequence[Part], into: Any, wanted: bool, first: int) ->
     """That of layers one after the other."""
     firsts = list(accumulate([len(leaves(part)) for part in into], initial=first))
     parts: list[tuple[int, Any, Any, bool]] = []
+    floats = True  # whether what comes is surely an array of floating numbers
     for i, layer, f, uses_mode in schedule:
         if f is None:
             parts.append((i, bind(layer, into[i], wanted, firsts[i]), None, uses_mode))
             wanted = wanted or into[i] is not None
         else:
-            parts.append((i, None, vjp_of_function(f) if wanted else _without_pull(f), uses_mode))
+            parts.append(
+                (i, None, (vjp_of_function(f) if floats else _of_floats(f)) if wanted else _without_pull(f), uses_mode)
+            )
+        floats = gives_floats(layer, f, floats)
 
     def run(leaves: Sequence[Value], state: Any, x: Value, mode: Mode) -> tuple[Value, Any, BoundPull]:
         pulls = []
@@ -146,6 +157,26 @@ def bind_chain(schedule: Sequence[Part], into: Any, wanted: bool, first: int) ->
     return run
 
 
+def gives_floats(layer: Any, f: Callable[..., Any] | None, floats: bool) -> bool:
+    """Whether a part surely gives floating numbers: a function of the library's where it is given such, a layer with rules."""
+    if f is not None:
+        return floats and unchecked_vjp(f) is not None
+    cls = layer.__class__
+    return beside(cls, "forward", "vjp") is not None or beside(cls, "forward", "gives_floats") is True
+
+
+def _of_floats(f: Callable[..., Value]) -> Callable[[Value], tuple[Value, BoundPull]]:
+    """That of a function which may be given something else: then the ordinary way says what is wrong."""
+    vjp = vjp_of_function(f)
+
+    def run(x: Value) -> tuple[Value, BoundPull]:
+        if x.__class__ is not np.ndarray or x.dtype.kind != "f":
+            raise TypeError("no array of floating numbers")
+        return vjp(x)
+
+    return run if unchecked_vjp(f) else vjp
+
+
 def _without_pull(f: Callable[[Value], Value]) -> Callable[[Value], tuple[Value, BoundPull]]:
     """A function behind which no gradient is asked for."""
     return lambda x: (f(x), lambda g: None)
@@ -173,7 +204,10 @@ def by_tape(
     tape = Tape()
     inputs = tape.variables([*inner, x] if wanted else inner)
     try:
-        y, after = f(structure.unflatten(inputs[:n]), inputs[n] if wanted else x)
+        made = f(structure.unflatten(inputs[:n]), inputs[n] if wanted else x)
+        if not isinstance(made, tuple):
+            raise TypeError(f"vjp: a {type(made).__name__} in place of a pair")
+        y, after = made
     finally:
         tape.close()
     seeds = y.index if y.__class__ is Tracer and y.tape is tape else None

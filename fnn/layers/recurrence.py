@@ -35,6 +35,11 @@ def _four(params: RecurrentParams) -> tuple[Value, Value, Value, Value]:
     return params.input_weight, params.hidden_weight, params.input_bias, params.hidden_bias
 
 
+def _takes(self: Recurrent, params: RecurrentParams, x: Value, /) -> bool:
+    """Whether x is surely for the kernels: see layers.pullback."""
+    return x.dtype is params.input_weight.dtype and x.ndim == 3 and x.shape[1] > 0 and x.shape[2] == self.n_in
+
+
 def _vjp(
     kernel: Callable[..., Any], states: int, params: RecurrentParams, x: Value, wanted: bool, **options: Any
 ) -> tuple[Value, None, Pull]:
@@ -78,6 +83,8 @@ class RNN(Spec, Composable):
         """The outputs of rnn(params, x)."""
         return rnn(params, x, reverse=self.reverse, activation=self.activation)[0], None
 
+    takes = _takes
+
     def vjp(self, params: RecurrentParams, state: None, x: Value, mode: Mode, wanted: bool, /) -> tuple[Value, None, Pull]:
         """The kernel of `rnn`."""
         return _vjp(rnn_kernel, 1, params, x, wanted, activation=self.activation, reverse=self.reverse)
@@ -120,6 +127,8 @@ class LSTM(Spec, Composable):
         """The outputs of lstm(params, x)."""
         return lstm(params, x, reverse=self.reverse)[0], None
 
+    takes = _takes
+
     def vjp(self, params: RecurrentParams, state: None, x: Value, mode: Mode, wanted: bool, /) -> tuple[Value, None, Pull]:
         """The kernel of `lstm`."""
         return _vjp(lstm_kernel, 2, params, x, wanted, reverse=self.reverse)
@@ -154,6 +163,8 @@ class GRU(Spec, Composable):
     def forward(self, params: RecurrentParams, state: None, x: Array3, mode: Mode, /) -> tuple[Array3, None]:
         """The outputs of gru(params, x)."""
         return gru(params, x, reverse=self.reverse)[0], None
+
+    takes = _takes
 
     def vjp(self, params: RecurrentParams, state: None, x: Value, mode: Mode, wanted: bool, /) -> tuple[Value, None, Pull]:
         """The kernel of `gru`."""
@@ -192,6 +203,10 @@ class Bidirectional(Spec, Composable):
         ahead = self.ahead.forward(params[0], None, x, mode)[0]
         back = self.back.forward(params[1], None, x, mode)[0]
         return concatenate([ahead, back], axis=2), None
+
+    def takes(self, params: tuple[RecurrentParams, RecurrentParams], x: Value, /) -> bool:
+        """Whether x is surely for the kernels: see layers.pullback."""
+        return _takes(self.ahead, params[0], x) and _takes(self.back, params[1], x)
 
     def vjp(
         self, params: tuple[RecurrentParams, RecurrentParams], state: None, x: Value, mode: Mode, wanted: bool, /

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from contextvars import copy_context
+from contextvars import ContextVar, copy_context
 from functools import partial
 from itertools import pairwise
-from operator import itemgetter
 from queue import SimpleQueue
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any, TypeAlias
 from weakref import finalize
 
@@ -37,17 +36,24 @@ class Parts:
         self._crew = Crew(n - 1)
 
     def mean(
-        self, gradient: Callable[[Mode, Sequence[Any]], Gradient | None], state: Any, mode: Mode, batch: Sequence[Any]
+        self,
+        gradient: Callable[[Mode, Sequence[Any], dict[str, Any]], Gradient | None],
+        state: Any,
+        mode: Mode,
+        batch: Sequence[Any],
+        options: dict[str, Any],
     ) -> Gradient | None:
-        """The mean of gradient(mode, part) over the parts, each by its number of rows; None where one of them is None.
+        """The mean of gradient(mode, batch, options) over the parts, each by its number of rows; None where one of them is.
 
         The i-th part runs in mode.fold(i). ValueError where arrays of the batch have no rows or not the same number, and where
         a part changes the state: two parts would each have their own.
         """
-        parts, weights = _cut(batch, self.n)
+        parts, weights = _cut([*batch, *options.values()], self.n)
+        k = len(batch)
 
         def job(i: int) -> Gradient | None:
-            made = gradient(mode.fold(i), parts[i])
+            part = parts[i]
+            made = gradient(mode.fold(i), part[:k], dict(zip(options, part[k:], strict=True)))
             if made is not None:
                 vector = made[2]
                 vector *= weights[i]
@@ -71,20 +77,31 @@ class Parts:
 
 
 def _cut(batch: Sequence[Any], n: int) -> tuple[list[tuple[Any, ...]], list[float]]:
-    """At most n parts of a batch along the first axes of its arrays, and the share of each in the rows."""
-    sizes = {np.shape(leaf)[:1] for given in batch for leaf in leaves(given)}
-    if len(sizes) != 1 or () in sizes:
+    """At most n parts of a batch along the first axes of its arrays, and the share of each in the rows. What has no axis
+    belongs to all parts."""
+    sizes = sorted({len(leaf) for given in batch for leaf in leaves(given) if leaf.ndim})
+    if len(sizes) != 1:
         raise ValueError(
             f"train_step: with threads={n} every array of a batch is cut along its first axis, and here their lengths are "
-            f"{sorted([size[0] if size else 1 for size in sizes])}; give batches of arrays with as many rows each"
+            f"{sizes}; give batches of arrays with as many rows each"
         )
-    ((rows,),) = sizes
+    for given in batch:
+        if isinstance(given, (list, tuple, dict)) and given and not leaves(given):
+            raise TypeError(
+                f"train_step: with threads={n} a batch is cut, and {show(given)} has no array; write np.asarray(...)"
+            )
+    (rows,) = sizes
     n = max(1, min(n, rows))
     bounds = [rows * i // n for i in range(n + 1)]
     cuts = [slice(a, b) for a, b in pairwise(bounds)]
-    # a view of a plain array; mapped trees are copies
-    parts = [tuple([a[cut] if isinstance(a, np.ndarray) else tree_map(itemgetter(cut), a) for a in batch]) for cut in cuts]
-    return parts, [(b - a) / max(rows, 1) for a, b in pairwise(bounds)]
+    parts = [tuple([_rows_of(given, cut) for given in batch]) for cut in cuts]
+    return parts, [1.0] if n == 1 else [(b - a) / rows for a, b in pairwise(bounds)]
+
+
+def _rows_of(given: Any, cut: slice) -> Any:
+    if isinstance(given, np.ndarray):
+        return given[cut] if given.ndim else given
+    return tree_map(lambda leaf: leaf[cut] if leaf.ndim else leaf, given)
 
 
 class Crew:
@@ -93,15 +110,20 @@ class Crew:
     def __init__(self, n: int) -> None:
         self.n = n
         self._process: int | None = None
+        self._beginning = Lock()
 
     def run(self, jobs: Sequence[Job]) -> list[Any]:
         """What the jobs give, in their order: the first runs here. An error is that of the first that has one."""
+        if _working.get():  # a step inside of another's loss: all may be waiting for this one
+            return [job() for job in jobs]
         if self._process != os.getpid():  # none have begun, or a fork has left them behind
-            self._begin()
+            with self._beginning:
+                if self._process != os.getpid():
+                    self._begin()
         done: SimpleQueue[tuple[int, Any, BaseException | None]] = SimpleQueue()
         for i, job in enumerate(jobs[1:]):
             self._work.put((copy_context(), job, i, done))
-        outcomes = [_outcome(jobs[0]), *[(None, None)] * (len(jobs) - 1)]
+        outcomes = [copy_context().run(_outcome, jobs[0]), *[(None, None)] * (len(jobs) - 1)]
         for _ in jobs[1:]:
             i, made, error = done.get()
             outcomes[i + 1] = made, error
@@ -111,11 +133,12 @@ class Crew:
         return [made for made, _ in outcomes]
 
     def _begin(self) -> None:
-        self._process = os.getpid()
-        self._work: SimpleQueue[Any] = SimpleQueue()
+        work: SimpleQueue[Any] = SimpleQueue()
         for _ in range(self.n):
-            Thread(target=_serve, args=(self._work,), name="fnn.train_step", daemon=True).start()
-        finalize(self, _dismiss, self._work, self.n)
+            Thread(target=_serve, args=(work,), name="fnn.train_step", daemon=True).start()
+        finalize(self, _dismiss, work, self.n)
+        self._work = work
+        self._process = os.getpid()
 
 
 def _serve(work: SimpleQueue[Any]) -> None:
@@ -130,7 +153,12 @@ def _dismiss(work: SimpleQueue[Any], n: int) -> None:
         work.put(None)
 
 
+# Whether this context is that of a part.
+_working: ContextVar[bool] = ContextVar("fnn.train_step", default=False)
+
+
 def _outcome(job: Job) -> tuple[Any, BaseException | None]:
+    _working.set(True)  # in the copy of a context that is the job's own
     try:
         return job(), None
     except BaseException as error:

@@ -39,6 +39,9 @@ class TrainState(Record, Generic[P, S]):
             params = self.__dict__["params"] = self.opt.layout.structure.unflatten(leaves)
             return params
 
+        def __dir__(self) -> list[str]:
+            return sorted({*super().__dir__(), "params"} - {"_leaves"})
+
 
 def stepped(leaves: list[Value], state: S, opt: OptState[P], key: Key, step: int) -> TrainState[P, S]:
     """A TrainState from the leaves of its parameters, read-only views of one vector, and what else was checked."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Concatenate, Literal, ParamSpec, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeAlias, TypeVar, overload
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from fnn.training.plan import Shapes, plan_of, shapes_of
 from fnn.training.train_state import P, S, TrainState, stepped
 from fnn.tree import Record, freeze, show
 from fnn.tree import leaves as leaves_of
+
+if TYPE_CHECKING:
+    from fnn.training.parts import Parts
 
 Aux = TypeVar("Aux")
 Batch = ParamSpec("Batch")
@@ -75,13 +78,7 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
             f"train_step: the loss is {loss!r}, expected a function; of a model write fnn.supervised(model, criterion)"
         )
     check_is_optimizer("train_step", opt)
-    if check_int("train_step", "threads", threads) > 1 and has_aux:
-        raise ValueError(f"train_step: with threads={threads} each part of a batch would have an aux of its own; leave one out")
-    parts = None
-    if threads > 1:
-        from fnn.training.parts import Parts  # noqa: PLC0415 (loads when it is used)
-
-        parts = Parts(int(threads))
+    parts = _parts(check_int("train_step", "threads", threads), has_aux)
     reuse_large_blocks()
     plan = None if has_aux else plan_of(loss)
     apply = updater(opt)
@@ -121,7 +118,9 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
             planned = (
                 planner.run(layout, leaves, before, mode, batch)
                 if parts is None
-                else parts.mean(partial(planner.run, layout, leaves, before), before, mode, batch)
+                else parts.mean(
+                    lambda mode, batch, _: planner.run(layout, leaves, before, mode, batch), before, mode, batch, {}
+                )
             )
         if planned is not None:
             value, state, grads, buffer = planned
@@ -129,9 +128,9 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
                 state = freeze(state)
                 _check_state(before, state)
         else:
-            by_tape = partial(_by_tape, loss, has_aux, ts, leaves, options)
+            by_tape = partial(_by_tape, loss, has_aux, ts, leaves)
             value, state, grads, aux = (
-                by_tape(mode, batch) if parts is None else parts.mean(by_tape, before, mode, batch)  # type: ignore[misc]  # never None
+                by_tape(mode, batch, options) if parts is None else parts.mean(by_tape, before, mode, batch, options)  # type: ignore[misc]  # never None
             )
             if is_known:  # only the plan runs into an error: a layer that it does not suit
                 plan = None
@@ -147,14 +146,25 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
     return step
 
 
+def _parts(threads: int, has_aux: bool) -> Parts | None:
+    """What computes in several threads; None for one."""
+    if threads == 1:
+        return None
+    if has_aux:
+        raise ValueError(f"train_step: with threads={threads} each part of a batch would have an aux of its own; leave one out")
+    from fnn.training.parts import Parts  # noqa: PLC0415 (loads when it is used)
+
+    return Parts(threads)
+
+
 def _by_tape(
     loss: Callable[..., Any],
     has_aux: bool,
     ts: TrainState[Any, Any],
     leaves: list[Value],
-    options: dict[str, Any],
     mode: Mode,
     batch: Sequence[Any],
+    options: dict[str, Any],
 ) -> tuple[Any, Any, Array1, Any]:
     """(loss, new state, gradient, aux) of any loss."""
     layout = ts.opt.layout

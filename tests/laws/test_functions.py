@@ -79,6 +79,17 @@ def test_gelu_is_x_times_the_normal_distribution_function() -> None:
     assert np.abs(fnn.gelu(x) - expected).max() < 5e-4
 
 
+def test_the_slope_of_gelu_far_out_is_0_or_1() -> None:
+    for dtype, values in (
+        (np.float32, [np.inf, 2e37, 3e38, 1e4, -1e4, -3e38, -np.inf]),
+        (np.float16, [np.inf, 6e4, 3e3, 1e3, -1e3, -3e3, -6e4, -np.inf]),
+    ):
+        x = np.array(values, dtype)
+        with np.errstate(invalid="ignore"):  # the value at -inf is not a number
+            slopes = fnn.grad(lambda x: np.sum(fnn.gelu(x)))(x)
+        np.testing.assert_array_equal(slopes[np.isfinite(x) | (x > 0)], (x > 0)[np.isfinite(x) | (x > 0)])
+
+
 def test_gelu_is_exact_at_extremes_and_of_many_numbers_what_it_is_of_few() -> None:
     """It runs piece by piece, and looks for far numbers in each."""
     n = activations._PIECE
