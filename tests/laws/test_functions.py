@@ -84,7 +84,7 @@ def test_the_slope_of_gelu_far_out_is_0_or_1() -> None:
         (np.float32, [np.inf, 2e37, 3e38, 1e4, -1e4, -3e38, -np.inf]),
         (np.float16, [np.inf, 6e4, 3e3, 1e3, -1e3, -3e3, -6e4, -np.inf]),
     ):
-        x = np.array(values, dtype)
+        x: Any = np.array(values, dtype)
         with np.errstate(invalid="ignore"):  # the value at -inf is not a number
             slopes = fnn.grad(lambda x: np.sum(fnn.gelu(x)))(x)
         np.testing.assert_array_equal(slopes[np.isfinite(x) | (x > 0)], (x > 0)[np.isfinite(x) | (x > 0)])
