@@ -337,8 +337,8 @@ def write_page(folder: Path, page: Path) -> None:
         "## A training step",
         "Forward, loss, backward and update, float32, one thread; fnn with `fnn.train_step`, as a user writes it. PyTorch is "
         "eager with fused optimisers, JAX is `jax.jit` of a whole step with donated buffers, NumPy by hand is a step with "
-        "preallocated buffers for this one net. The floor is the matrix products alone, as `a @ b`: of a convolution those with "
-        "its windows, than which Winograd's way needs fewer, and of W7 products of a size that fnn cuts.",
+        "preallocated buffers for this one net. The floor is the matrix products alone, as `a @ b`: for a convolution those "
+        "with its windows, than which Winograd's way needs fewer, and for W7 of sizes that fnn cuts.",
         steps_table(one),
         losses(one, LIBRARIES),
         "Best times, medians in brackets:",
