@@ -291,7 +291,7 @@ def test_another_dtype_behind_a_function_in_a_planned_step(name: str) -> None:
     layer, shape = AFTER[name]
     model: Any = fnn.chain([wide_if_negative, layer, fnn.layer(lambda key: np.ones(1, np.float32), lambda w, y: y * w)])
     opt = fnn.Sgd(0.1)
-    loss: Any = fnn.supervised(model, lambda y, target: np.mean(y * target))
+    loss: Any = loose.supervised(model, lambda y, target: np.mean(y * target))
     step, ts = loose.train_step(loss, opt), fnn.start(model, opt, fnn.key(0))
     target = np.ones(1, np.float32)
     for _ in range(3):
@@ -303,8 +303,8 @@ def test_another_dtype_behind_a_function_in_a_planned_step(name: str) -> None:
 
 
 def test_another_rank_or_shape_behind_a_function() -> None:
-    squeezed: Any = fnn.Function(np.squeeze) >> fnn.Dense(3, 2)
-    turned: Any = fnn.Function(np.transpose) >> fnn.BatchNorm(3)
+    squeezed: Any = loose.Function(np.squeeze) >> fnn.Dense(3, 2)
+    turned: Any = loose.Function(np.transpose) >> fnn.BatchNorm(3)
     for model, usual, other in ((squeezed, (5, 1, 3), (1, 1, 3)), (turned, (3, 5), (1, 5))):
         params, state = fnn.init(model, fnn.key(0))
         for _ in range(3):
