@@ -136,6 +136,7 @@ def _dense() -> Primitive:
 def _conv2d() -> Primitive:
     params = fnn.ConvParams.init(KEY, 32, 64, (3, 3))
     x = normal(16, 14, 14, 32)
+    # its floor is the products with all windows, than which Winograd's way needs fewer
     return Primitive("products", lambda p: fnn.conv2d(*p), (params, x), *products(16 * 14 * 14, 288, 64))
 
 
