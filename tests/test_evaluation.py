@@ -302,6 +302,49 @@ def test_another_dtype_behind_a_function_in_a_planned_step(name: str) -> None:
         assert told(lambda given=given: step(ts, given, target)[1]) == expected
 
 
+def narrow_if_negative(x: Any) -> Any:
+    """Fewer axes or features."""
+    return x if x.flat[0] > 0 else x[..., :1] if x.flat[0] > -2 else x[0] if x.flat[0] > -4 else x[..., 0]
+
+
+MORE: dict[str, tuple[Any, tuple[int, ...]]] = {
+    **AFTER,
+    "rms norm": (fnn.RMSNorm(3), (4, 3)),
+    "group norm": (fnn.GroupNorm(1, 3), (4, 5, 3)),
+    "instance norm": (fnn.InstanceNorm(3), (4, 5, 3)),
+    "residual norm": (fnn.residual(fnn.LayerNorm(3)), (4, 3)),
+    "residual function": (fnn.residual(fnn.Function(narrow_if_negative)), (4, 3)),
+    "stack": (fnn.stack(2, fnn.LayerNorm(3)), (4, 3)),
+    "over time": (fnn.over_time(fnn.BatchNorm(3)), (4, 5, 3)),
+    "over time, norm": (fnn.over_time(fnn.LayerNorm(3)), (4, 5, 3)),
+    "flatten": (fnn.Function(fnn.flatten), (4, 3)),
+    "last step": (fnn.Function(fnn.last_step), (4, 5, 3)),
+}
+
+
+@pytest.mark.parametrize("planned", [False, True], ids=["evaluation", "step"])
+@pytest.mark.parametrize("name", MORE)
+def test_another_shape_behind_a_function_is_what_it_is_without_memory(name: str, planned: bool) -> None:
+    layer, shape = MORE[name]
+    model: Any = fnn.chain([narrow_if_negative, layer, fnn.layer(lambda key: np.ones(1, np.float32), lambda w, y: y * w)])
+    opt = fnn.Sgd(0.1)
+    loss: Any = loose.supervised(model, lambda y, target: np.mean(y * target))
+    target = np.ones(1, np.float32)
+    step, ts = loose.train_step(loss, opt), fnn.start(model, opt, fnn.key(0))
+    for _ in range(3):
+        fnn.forward(model, ts.params, ts.state, np.ones(shape, np.float32))
+        new, _ = step(ts, np.ones(shape, np.float32), target)
+        ts = new if planned else ts
+    for value in (-1, -3, -5, 1):
+        x = np.full(shape, value, np.float32)
+        if planned:
+            expected = told(lambda x=x: loose.train_step(loss, opt)(ts, x, target)[1])
+            assert told(lambda x=x: step(ts, x, target)[1]) == expected
+        else:
+            expected = told(lambda x=x: ordinary(model, ts.params, ts.state, x))
+            assert told(lambda x=x: fnn.forward(model, ts.params, ts.state, x)[0]) == expected
+
+
 def test_another_rank_or_shape_behind_a_function() -> None:
     squeezed: Any = loose.Function(np.squeeze) >> fnn.Dense(3, 2)
     turned: Any = loose.Function(np.transpose) >> fnn.BatchNorm(3)

@@ -13,9 +13,9 @@ from fnn.functional.attention import AttentionParams, attention, check_dim, chec
 from fnn.functional.checks import check_int
 from fnn.functional.noise import check_drop_rate
 from fnn.layers.layer import Composable
-from fnn.layers.pullback import Pull, by_tape
+from fnn.layers.pullback import Pull
 from fnn.layers.spec import Spec
-from fnn.mode import EVAL, Mode
+from fnn.mode import Mode
 from fnn.random import Key
 
 
@@ -69,24 +69,19 @@ class Attention(Spec, Composable):
         )
         return y, None
 
+    def takes(self, params: AttentionParams, x: Value, /) -> bool:
+        """Whether x is surely for the kernels: see layers.pullback."""
+        return bool(x.ndim == 3 and x.shape[2] == self.dim and _of_dtype(params, x.dtype))
+
     def vjp(self, params: AttentionParams, state: None, x: Value, mode: Mode, wanted: bool, /) -> tuple[Value, None, Pull]:
         """The kernels of `attention`."""
-        if not _of_dtype(params, x.dtype):  # with the checks of dtypes
-            return by_tape(lambda p, x: self.forward(p, state, x, mode), params, state, x, wanted)
         y, back = self_attention_vjp(params, x, drop_rate=self.drop_rate, mode=mode, **self._options())
         return y, None, lambda g, into: back(g, into, wanted)
 
     def evaluator(self, params: AttentionParams, state: None, /) -> Callable[[Value], Value]:
         """The same, forwards."""
-        options, dtype = self._options(), params.qkv.weight.dtype
-        suits = _of_dtype(params, dtype)
-
-        def run(x: Value) -> Value:
-            if not suits or x.dtype is not dtype:
-                return self.forward(params, state, x, EVAL)[0]
-            return self_attention_vjp(params, x, **options)[0]
-
-        return run
+        options = self._options()
+        return lambda x: self_attention_vjp(params, x, **options)[0]
 
     def _options(self) -> dict[str, Any]:
         return {"heads": self.heads, "kv_heads": self.kv_heads, "causal": self.causal, "rotary": self.rotary}

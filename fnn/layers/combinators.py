@@ -90,7 +90,10 @@ class Residual(Spec, Composable, Generic[InSameAsOut, P, S]):
         body = evaluator_of(self.body, params, state)
 
         def run(x: Value) -> Value:
-            return x + body(x)
+            y = body(x)
+            if y.shape != x.shape:
+                raise ValueError("residual: the body changes the shape")  # `forward` says more
+            return x + y
 
         return run
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
+from math import prod
 from typing import Any, ClassVar, TypeAlias
-
-import numpy as np
 
 from fnn.arrays import SameRank, Value
 from fnn.functional.checks import check_int
@@ -24,9 +23,9 @@ from fnn.functional.layer_norms import (
 )
 from fnn.functional.norms import NormParams
 from fnn.layers.layer import ComposableAnyRank
-from fnn.layers.pullback import Pull, by_tape
+from fnn.layers.pullback import Pull
 from fnn.layers.spec import Spec
-from fnn.mode import EVAL, Mode
+from fnn.mode import Mode
 from fnn.random import Key
 
 _Kernel: TypeAlias = Callable[[Any, Value, Any], tuple[Value, Callable[[Value, Sequence[bool]], Sequence[Value]]]]
@@ -39,8 +38,6 @@ def _methods_of(
 
     def vjp(self: Any, params: Any, state: None, x: Value, mode: Mode, wanted: bool, /) -> tuple[Value, None, Pull]:
         """The kernel, there and back."""
-        if not _of_dtype(params, x.dtype):  # with the checks of dtypes
-            return by_tape(lambda p, x: self.forward(p, state, x, mode), params, state, x, wanted)
         y, pull = kernel(self, x, params)
 
         def back(g: Value, into: Any) -> Value:
@@ -53,16 +50,20 @@ def _methods_of(
 
     def evaluator(self: Any, params: Any, state: None, /) -> Callable[[Value], Value]:
         """The kernel."""
-        dtype = params.scale.dtype
-        if not _of_dtype(params, dtype):
-            return lambda x: self.forward(params, state, x, EVAL)[0]
-        return lambda x: kernel(self, x, params)[0] if x.dtype is dtype else self.forward(params, state, x, EVAL)[0]
+        return lambda x: kernel(self, x, params)[0]
 
     return vjp, evaluator
 
 
-def _of_dtype(params: NormParams | ScaleParams, dtype: np.dtype[Any]) -> bool:
-    return all([leaf.dtype is dtype for leaf in vars(params).values()])
+def _takes(self: Any, params: NormParams | ScaleParams, x: Value, /) -> bool:
+    """Whether x is surely for the kernels: see layers.pullback."""
+    return x.ndim > 1 and x.shape[-1:] == params.scale.shape and all([leaf.dtype is x.dtype for leaf in vars(params).values()])
+
+
+def _takes_groups(self: GroupNorm | InstanceNorm, params: NormParams, x: Value, /) -> bool:
+    """Also whether each group has two values, which a variance takes."""
+    groups = self.groups if isinstance(self, GroupNorm) else self.n
+    return _takes(self, params, x) and prod(x.shape[1:]) >= 2 * groups
 
 
 @dataclass(frozen=True, repr=False)
@@ -91,6 +92,7 @@ class LayerNorm(Spec, ComposableAnyRank):
         """layer_norm(params, x)."""
         return layer_norm(params, x, eps=self.eps), None
 
+    takes = _takes
     vjp, evaluator = _methods_of(lambda self, x, p: layer_norm_kernel(x, p.scale, p.shift, eps=float(self.eps)))
 
 
@@ -121,6 +123,7 @@ class RMSNorm(Spec, ComposableAnyRank):
         """rms_norm(params, x)."""
         return rms_norm(params, x, eps=self.eps), None
 
+    takes = _takes
     vjp, evaluator = _methods_of(lambda self, x, p: rms_norm_kernel(x, p.scale, eps=float(self.eps)))
 
 
@@ -157,6 +160,7 @@ class GroupNorm(Spec, ComposableAnyRank):
         """group_norm(params, x, groups)."""
         return group_norm(params, x, self.groups, eps=self.eps), None
 
+    takes = _takes_groups
     vjp, evaluator = _methods_of(
         lambda self, x, p: group_norm_kernel(x, p.scale, p.shift, groups=self.groups, eps=float(self.eps))
     )
@@ -190,4 +194,5 @@ class InstanceNorm(Spec, ComposableAnyRank):
         """instance_norm(params, x)."""
         return instance_norm(params, x, eps=self.eps), None
 
+    takes = _takes_groups
     vjp, evaluator = _methods_of(lambda self, x, p: group_norm_kernel(x, p.scale, p.shift, groups=self.n, eps=float(self.eps)))

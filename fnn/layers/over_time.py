@@ -43,7 +43,7 @@ class OverTime(Spec, Composable, Generic[In, Out, P, S]):
         body = bind(self.body, into, wanted, first)
 
         def run(leaves: Sequence[Value], state: S, x: Value, mode: Mode) -> tuple[Value, S, BoundPull]:
-            made, after, back = body(leaves, state, x.reshape(-1, *x.shape[2:]), mode)
+            made, after, back = body(leaves, state, _rows(x), mode)
             shape, rows = x.shape, made.shape
 
             def pull(g: Value) -> Value:
@@ -59,10 +59,17 @@ class OverTime(Spec, Composable, Generic[In, Out, P, S]):
         body = evaluator_of(self.body, params, state)
 
         def run(x: Value) -> Value:
-            y = body(x.reshape(-1, *x.shape[2:]))
+            y = body(_rows(x))
             return y.reshape(*x.shape[:2], *y.shape[1:])
 
         return run
+
+
+def _rows(x: Value) -> Value:
+    """All steps as one batch."""
+    if x.ndim < 3:
+        raise ValueError("over_time: no axis of time")  # `forward` says more
+    return x.reshape(-1, *x.shape[2:])
 
 
 @overload
