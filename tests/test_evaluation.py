@@ -317,6 +317,7 @@ MORE: dict[str, tuple[Any, tuple[int, ...]]] = {
     "stack": (fnn.stack(2, fnn.LayerNorm(3)), (4, 3)),
     "over time": (fnn.over_time(fnn.BatchNorm(3)), (4, 5, 3)),
     "over time, norm": (fnn.over_time(fnn.LayerNorm(3)), (4, 5, 3)),
+    "over time, function": (fnn.over_time(fnn.Function(fnn.relu)), (4, 5, 3)),
     "flatten": (fnn.Function(fnn.flatten), (4, 3)),
     "last step": (fnn.Function(fnn.last_step), (4, 5, 3)),
 }

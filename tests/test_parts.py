@@ -36,6 +36,16 @@ def batch(rows: int, dtype: Any = np.float64) -> tuple[Any, Any]:
     return rng.normal(size=(rows, 5)).astype(dtype), rng.integers(0, 3, rows)
 
 
+def after_three_steps() -> tuple[Any, Any, Any, Any]:
+    """A step in two threads that has been planned, a TrainState, and a batch."""
+    step = loose.train_step(fnn.supervised(mlp(), fnn.cross_entropy), OPT, threads=2)
+    x, y = batch(8)
+    ts = start(mlp())
+    for _ in range(3):
+        ts, _ = step(ts, x, y)
+    return step, ts, x, y
+
+
 def bits(ts: Any, loss: Any) -> Any:
     return [(a.dtype.str, a.tobytes()) for a in fnn.tree.leaves((ts.params, dict(ts.opt.slots), loss))], ts.step
 
@@ -164,12 +174,7 @@ def test_a_number_of_threads_is_an_int_of_at_least_1_and_there_is_no_aux() -> No
 
 
 def test_an_error_in_a_part_is_that_of_the_loss_and_the_step_goes_on() -> None:
-    model = mlp()
-    step = loose.train_step(fnn.supervised(model, fnn.cross_entropy), OPT, threads=2)
-    ts = start(model)
-    x, y = batch(8)
-    for _ in range(3):
-        ts, _ = step(ts, x, y)
+    step, ts, x, y = after_three_steps()
     wrong = y.copy()
     wrong[-1] = 7
     with pytest.raises(ValueError, match="label 7 is out of range"):
@@ -177,7 +182,7 @@ def test_an_error_in_a_part_is_that_of_the_loss_and_the_step_goes_on() -> None:
     with pytest.raises(ValueError, match="last axis of x must be 5"):
         step(ts, x[:, :4], y)
     again = bits(*step(ts, x, y))
-    assert again == bits(*loose.train_step(fnn.supervised(model, fnn.cross_entropy), OPT, threads=2)(ts, x, y))
+    assert again == bits(*loose.train_step(fnn.supervised(mlp(), fnn.cross_entropy), OPT, threads=2)(ts, x, y))
 
 
 def test_the_context_of_the_caller_is_that_of_the_parts() -> None:
@@ -270,12 +275,7 @@ def test_threads_end_with_the_step() -> None:
 
 
 def test_no_thread_keeps_a_batch_alive() -> None:
-    model = mlp()
-    step = loose.train_step(fnn.supervised(model, fnn.cross_entropy), OPT, threads=2)
-    ts = start(model)
-    x, y = batch(8)
-    for _ in range(3):
-        ts, _ = step(ts, x, y)
+    step, _, x, _ = after_three_steps()
     gone = weakref.ref(x)
     del x
     gc.collect()
@@ -284,6 +284,7 @@ def test_no_thread_keeps_a_batch_alive() -> None:
             break
         time.sleep(0.01)
     assert gone() is None
+    del step  # until here its threads were waiting
 
 
 def test_a_step_inside_of_its_own_loss_does_not_wait_for_itself() -> None:
