@@ -84,13 +84,6 @@ def sum_of_all(x: Value) -> Value:
     return ones(n, x.dtype).dot(x if x.ndim == 1 else x.reshape(-1))
 
 
-def row_maxima(x: Value) -> Value:
-    """The largest number of each row of a matrix, [n]."""
-    n, k = x.shape
-    # of short rows NumPy compares one number at a time, of long ones many at once
-    return largest(x.T.copy(), 0) if n >= 32 >= k else largest(x, 1)
-
-
 @cache
 def reuse_large_blocks() -> None:
     """Let the C library keep what is freed of large arrays for the next ones: by glibc's rule, the largest block that was ever

@@ -1039,7 +1039,7 @@ def test_neither_an_error_keeps_a_batch_alive() -> None:
 
 def test_what_a_batch_is_known_by() -> None:
     a, b = np.zeros((2, 3), np.float32), np.zeros(2, np.int64)
-    assert planning.shapes_of((a, b)) == [((2, 3), a.dtype), ((2,), b.dtype)]
+    assert planning.shapes_of((a, b)) == [(2, 3), a.dtype, (2,), b.dtype]
     assert planning.shapes_of(()) == []
     for other in (np.float32(1), [1.0], None, 1.0, a.view(Marked)):
         assert planning.shapes_of((a, other)) is None

@@ -235,16 +235,17 @@ def _logits_values(z: Value, t: Value) -> Value:
 @fused(2, lambda z, t: np.mean(_logits_values(z, t)))
 def _bce_with_logits(z: Value, t: Value) -> tuple[Value, _Pull]:
     zero = constant(0.0, z.dtype)
-    positive, negative = np.maximum(z, zero), np.minimum(z, zero)
-    e = np.exp(negative - positive)  # of -|z|
-    loss = sum_of_all(positive + np.log1p(e) - t * z) / z.size
+    values, negative = np.maximum(z, zero), np.minimum(z, zero)
+    rest = np.log1p(np.exp(negative - values))  # log(1 + e^-|z|)
+    values += rest
+    values -= t * z
+    loss = sum_of_all(values) / z.size
 
     def pull(g: Value, wanted: Sequence[bool]) -> Sequence[Value]:
         scale = g / z.size
         dz = None
         if wanted[0]:
-            dz = np.exp(negative)  # s(z) = 1 / (1 + e) for z >= 0, e / (1 + e) for z < 0
-            dz /= constant(1.0, e.dtype) + e
+            dz = np.exp(negative - rest)  # s(z) = e^(z - log(1 + e^z))
             dz -= t
             dz *= scale
         return dz, z * -scale if wanted[1] else None

@@ -13,7 +13,7 @@ from fnn.mode import Mode
 from fnn.promises import beside
 from fnn.tree import Layout
 
-Shapes: TypeAlias = list[tuple[tuple[int, ...], np.dtype[Any]]]
+Shapes: TypeAlias = list[tuple[int, ...] | np.dtype[Any]]
 Run: TypeAlias = Callable[..., tuple[Scalar, Any]]
 
 # Loss, new state, gradient, and the buffer that holds the gradient, which `Plan.put_back` takes for another step.
@@ -71,8 +71,13 @@ def plan_of(loss: object) -> Plan | None:
 
 def shapes_of(batch: Sequence[Value]) -> Shapes | None:
     """Shapes and dtypes of a batch of plain arrays, None for any other."""
-    found = [(a.shape, a.dtype) for a in batch if a.__class__ is _ARRAY]
-    return found if len(found) == len(batch) else None
+    found: Shapes = []
+    for a in batch:  # a comprehension takes half as long again
+        if a.__class__ is not _ARRAY:
+            return None
+        found.append(a.shape)
+        found.append(a.dtype)
+    return found
 
 
 _ARRAY = np.ndarray

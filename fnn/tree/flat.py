@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from math import prod
+from operator import itemgetter
 from typing import Any, Generic, NamedTuple
 
 import numpy as np
@@ -28,14 +29,16 @@ class Layout(Generic[T]):
     It is a value: it compares by content and pickles; it holds no array.
     """
 
-    __slots__ = ("_cuts", "_shapes", "dtype", "segments", "size", "structure")
+    __slots__ = ("_cut", "_shapes", "dtype", "segments", "size", "structure")
 
     def __init__(self, structure: Structure[T], segments: tuple[Segment, ...], dtype: np.dtype[np.floating]) -> None:
         self.structure = structure
         self.segments = segments
         self.dtype = dtype
         self.size = segments[-1].stop if segments else 0
-        self._cuts = [slice(segment.start, segment.stop) for segment in segments]
+        cuts = [slice(segment.start, segment.stop) for segment in segments]
+        # all views by one call; of a single slice it would give the view alone
+        self._cut = itemgetter(*cuts) if len(cuts) > 1 else lambda vector: [vector[cut] for cut in cuts]
         self._shapes = [(i, segment.shape) for i, segment in enumerate(segments) if len(segment.shape) != 1]
 
     @classmethod
@@ -87,7 +90,7 @@ class Layout(Generic[T]):
 
     def views(self, vector: Array1) -> list[Value]:
         """The leaves as views of the vector, read-only where it is."""
-        leaves = [vector[cut] for cut in self._cuts]
+        leaves = list(self._cut(vector))
         for i, shape in self._shapes:
             leaves[i] = leaves[i].reshape(shape)
         return leaves
