@@ -18,6 +18,7 @@ FLOORS = {
     "arrays": 0,
     "later": 0,
     "promises": 0,
+    "specialise": 0,
     "tree": 1,
     "random": 1,
     "mode": 1,

@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 
 def value_of(x: Value) -> Value:
     """The plain array under all tracers, or x itself."""
-    while x.__class__ is Tracer:
-        x = x.value
-    return x
+    return x if x.__class__ is not Tracer else value_of(x.value)
 
 
 def _binary(ufunc: np.ufunc) -> tuple[Callable[[Tracer, Value], Value], Callable[[Tracer, Value], Value]]:

@@ -50,8 +50,11 @@ def _relu_forward(x: Value) -> Value:
     n = x.size
     if n < 1_024 or x.dtype is not _ZEROS.dtype or not x.flags.c_contiguous:
         return np.maximum(x, constant(0.0, x.dtype))
-    if n <= len(_ZEROS):
-        return np.maximum(x, _zeros(x.shape))
+    return np.maximum(x, _zeros(x.shape)) if n <= len(_ZEROS) else _relu_of_many(x)
+
+
+def _relu_of_many(x: Value) -> Value:
+    n = x.size
     y = np.empty(x.shape, x.dtype)
     whole, done = x.reshape(-1), y.reshape(-1)
     for i in range(0, n, len(_ZEROS)):

@@ -161,15 +161,21 @@ def _probability_rows(x: Value, q: Value) -> tuple[Value, _Pull]:
 
 def _cross_entropy_vjp(x: Value, q: Value, *, label_smoothing: float = 0.0) -> tuple[Value, Callable[[Value], Value]]:
     """(loss, pull) of arguments like those that were checked before; labels are checked each time."""
-    is_probabilities = q.dtype.kind == "f"
-    if q.shape != (x.shape if is_probabilities else x.shape[:-1]) or x.dtype.kind != "f":
-        raise ValueError("the logits are not like the target")  # the ordinary way says more
-    if is_probabilities:
-        op: Any = _probabilities
-    else:
-        check_label_range("cross_entropy", x, q)
-        op = _labels
-    y, pull = op.kernel(x, q, smoothing=float(label_smoothing))
+    if q.dtype.kind == "f":
+        return _probabilities_vjp(x, q, float(label_smoothing))
+    if q.shape != x.shape[:-1] or x.dtype.kind != "f":
+        raise ValueError("the logits are not like the labels")  # the ordinary way says more
+    check_label_range("cross_entropy", x, q)
+    kernel: Any = _labels
+    y, pull = kernel.kernel(x, q, smoothing=float(label_smoothing))
+    return y, lambda g: pull(g, (True,))[0]
+
+
+def _probabilities_vjp(x: Value, q: Value, smoothing: float) -> tuple[Value, Callable[[Value], Value]]:
+    if q.shape != x.shape or x.dtype.kind != "f":
+        raise ValueError("the logits are not like the probabilities")  # as above
+    kernel: Any = _probabilities
+    y, pull = kernel.kernel(x, q, smoothing=smoothing)
     return y, lambda g: pull(g, (True, False))[0]
 
 

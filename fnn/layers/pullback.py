@@ -61,8 +61,10 @@ def _bind_vjp(vjp: Callable[..., Any], layer: Any, into: Any, wanted: bool, firs
 
     def run(leaves: Sequence[Value], state: Any, x: Value, mode: Mode) -> tuple[Value, Any, BoundPull]:
         params = structure.unflatten(leaves[first:stop])
-        way = vjp if takes is None or takes(layer, params, x) else _vjp_by_tape
-        y, after, pull = way(layer, params, state, x, mode, wanted)
+        if takes is not None and not takes(layer, params, x):
+            y, after, pull = _vjp_by_tape(layer, params, state, x, mode, wanted)
+            return y, after, lambda g: pull(g, into)
+        y, after, pull = vjp(layer, params, state, x, mode, wanted)
         return y, after, lambda g: pull(g, into)
 
     return run

@@ -70,9 +70,9 @@ class ScaleByLearningRate(Optimizer):
         else:
             base = float(rate)
             delta = grads * constant(-(base * factor), dtype)
-        if kept == rounded(base, dtype):
-            return delta, slots
-        return delta, {"learning_rate": np.array([base * factor, factor, base], dtype)}
+        if kept != rounded(base, dtype):
+            return delta, {"learning_rate": np.array([base * factor, factor, base], dtype)}
+        return delta, slots
 
     @property
     def owns_updates(self) -> bool:

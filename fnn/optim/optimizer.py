@@ -14,15 +14,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any, overload
+from typing import Any, TypeAlias, overload
 
 import numpy as np
 
 from fnn.arrays import Array1, Value, describe, read_only
 from fnn.optim.state import OptState, Segments, Slots
 from fnn.promises import beside
+from fnn.specialise import hot
 from fnn.tree import Layout, flatten, show
 from fnn.tree.structure import T as P
+
+_UpdateFlat: TypeAlias = Callable[[Array1, Slots, Array1, int, Segments], tuple[Array1, Slots]]
 
 
 class Rule(ABC):
@@ -208,20 +211,42 @@ def update_parts(
     parts: Sequence[Rule], updates: Array1, slots: Slots, params: Array1, step: int, segments: Segments
 ) -> tuple[Array1, Slots]:
     """The updates through several rules, each with its own of the moments."""
-    new: dict[str, Array1] = {}  # without keys of no part, which the state of another optimiser has
-    changed = False
-    for part, keys in zip(parts, _keys_by_part(tuple(slots), len(parts)), strict=True):
-        own = {}
-        for key, name in keys:
-            own[name] = new[key] = slots[key]
-        updates, after = part.update_flat(updates, own, params, step, segments)
-        if after is not own:
-            changed = True
-            if after.keys() != own.keys():
-                raise ValueError(f"{part!r}: the moments are {sorted(after)}, expected those of the state, {sorted(own)}")
-            for key, name in keys:
-                new[key] = after[name]
-    return updates, new if changed else slots
+    return _in_turn(parts, tuple(slots))(updates, slots, params, step, segments)
+
+
+def _bound(rule: Rule, keys: tuple[str, ...]) -> _UpdateFlat:
+    """A rule's `update_flat` for moments with these keys: that of its blocks, where it only composes them."""
+    while isinstance(rule, Composed) and type(rule).update_flat is Composed.update_flat:
+        rule = rule._composed
+    if type(rule) in _CHAINS:
+        return _in_turn(rule.parts, keys)  # type: ignore[attr-defined]  # as chains have them
+    return rule.update_flat
+
+
+def _in_turn(parts: Sequence[Rule], keys: tuple[str, ...]) -> _UpdateFlat:
+    """What several rules do one after the other, where the moments have these keys."""
+    bound = [
+        (part, _bound(part, tuple([name for _, name in own])), own)
+        for part, own in zip(parts, _keys_by_part(keys, len(parts)), strict=True)
+    ]
+
+    def update(updates: Array1, slots: Slots, params: Array1, step: int, segments: Segments, /) -> tuple[Array1, Slots]:
+        new: dict[str, Array1] = {}  # without keys of no part, which the state of another optimiser has
+        changed = False
+        for part, update_flat, own_keys in bound:
+            own: dict[str, Array1] = {}
+            for key, name in own_keys:
+                own[name] = new[key] = slots[key]
+            updates, after = update_flat(updates, own, params, step, segments)
+            if after is not own:
+                changed = True
+                if after.keys() != own.keys():
+                    raise ValueError(f"{part!r}: the moments are {sorted(after)}, expected those of the state, {sorted(own)}")
+                for key, name in own_keys:
+                    new[key] = after[name]
+        return updates, new if changed else slots
+
+    return update
 
 
 def owns_updates(rule: Rule) -> bool:
@@ -240,19 +265,24 @@ def _keys_by_part(keys: tuple[str, ...], n: int) -> tuple[tuple[tuple[str, str],
     return tuple([tuple([(key, key[len(f"{i}.") :]) for key in keys if key.startswith(f"{i}.")]) for i in range(n)])
 
 
+def _frozen_like(slots: Any, like: Mapping[str, Array1]) -> Slots | None:
+    """The usual moments, read-only: as they were, or new and of the same kind. None for any that need a closer look."""
+    if not isinstance(slots, dict) or slots.keys() != like.keys():
+        return None
+    frozen: dict[str, Array1] = {}
+    for key in slots:
+        vector, before = slots[key], like[key]
+        if vector is not before and (
+            vector.__class__ is not np.ndarray or vector.shape != before.shape or vector.dtype is not before.dtype
+        ):
+            return None
+        vector.setflags(write=False)
+        frozen[key] = vector
+    return frozen
+
+
 def _frozen_slots(opt: Optimizer, method: str, slots: Any, like: Mapping[str, Array1] | None, dtype: Any) -> Slots:
     """The moments that an optimiser gave, read-only. TypeError or ValueError where they are not like those before."""
-    frozen: dict[str, Array1] = {}
-    if slots.__class__ is dict and like is not None and slots.keys() == like.keys():
-        for key, vector in slots.items():  # the usual ones: as they were, or new and of the same kind
-            before = like[key]
-            if vector is not before:
-                if vector.__class__ is not np.ndarray or vector.shape != before.shape or vector.dtype is not before.dtype:
-                    break
-                vector.setflags(write=False)
-            frozen[key] = vector
-        else:
-            return frozen
     name = f"{type(opt).__name__}.{method}"
     if not isinstance(slots, Mapping) or not all([isinstance(vector, np.ndarray) for vector in slots.values()]):
         raise TypeError(f"{name}: the moments must be a dict of arrays by name, got {show(slots)}")
@@ -279,15 +309,18 @@ def _plain(vector: Value) -> Array1:
 def updater(opt: Optimizer) -> Callable[[Array1, OptState[P], Array1], tuple[Array1, OptState[P]]]:
     """One step on vectors, (gradient, state, parameters) to the new parameters, read-only, and the new state."""
     name = type(opt).__name__
-    owned = owns_updates(opt)
-    update_flat = _innermost(opt).update_flat
+    by_keys: dict[tuple[str, ...], Callable[..., Any]] = {}
 
     def apply(grads: Array1, opt_state: OptState[P], params: Array1) -> tuple[Array1, OptState[P]]:
         if opt_state.made_by != name:
             raise ValueError(f"{name} was given the state of {opt_state.made_by}; make its own with optimizer.init(params)")
-        slots, layout = opt_state.slots, opt_state.layout
+        slots = opt_state.slots
+        keys = tuple(slots)
+        step = by_keys.get(keys)
+        if step is None:
+            step = by_keys[keys] = hot(_updater_of(opt, keys))
         try:
-            made: object = update_flat(grads, slots, params, opt_state.step, layout.segments)
+            made: tuple[Array1, OptState[P]] = step(grads, opt_state, params)
         except KeyError as error:
             if error.args[:1] == () or error.args[0] in slots:
                 raise
@@ -295,6 +328,20 @@ def updater(opt: Optimizer) -> Callable[[Array1, OptState[P], Array1], tuple[Arr
                 f"{name}: the state has the moments {sorted(set(slots) - {'learning_rate'})} and no {error.args[0]!r}, so it "
                 "was made with other options; make a new one with optimizer.init(params)"
             ) from error
+        return made
+
+    return apply
+
+
+def _updater_of(opt: Optimizer, keys: tuple[str, ...]) -> Callable[[Array1, OptState[P], Array1], tuple[Array1, OptState[P]]]:
+    """The same for moments with these keys."""
+    name = type(opt).__name__
+    owned = owns_updates(opt)
+    update_flat = _bound(opt, keys)
+
+    def step(grads: Array1, opt_state: OptState[P], params: Array1) -> tuple[Array1, OptState[P]]:
+        slots, layout = opt_state.slots, opt_state.layout
+        made: object = update_flat(grads, slots, params, opt_state.step, layout.segments)
         if not isinstance(made, tuple) or len(made) != 2:
             raise TypeError(f"{name}.update_flat: expected (delta, slots), got {show(made)}")
         delta, moments = made
@@ -308,19 +355,17 @@ def updater(opt: Optimizer) -> Callable[[Array1, OptState[P], Array1], tuple[Arr
             new = np.array(new, params.dtype)
         new.setflags(write=False)
         if moments is not slots:
-            moments = _frozen_slots(opt, "update_flat", moments, slots, params.dtype)
+            frozen = _frozen_like(moments, slots)
+            moments = _frozen_slots(opt, "update_flat", moments, slots, params.dtype) if frozen is None else frozen
         state: Any = object.__new__(OptState)
-        state.__dict__.update(step=opt_state.step + 1, slots=moments, layout=layout, made_by=name)
+        fields = state.__dict__  # one by one: update takes twice as long
+        fields["step"] = opt_state.step + 1
+        fields["slots"] = moments
+        fields["layout"] = layout
+        fields["made_by"] = name
         return new, state
 
-    return apply
-
-
-def _innermost(opt: Optimizer) -> Optimizer:
-    """The blocks of a named optimiser that only composes them, else the optimiser itself."""
-    while isinstance(opt, Composed) and type(opt).update_flat is Composed.update_flat:
-        opt = opt._composed
-    return opt
+    return step
 
 
 def update(opt: Optimizer, grads: P, opt_state: OptState[P], params: P, /) -> tuple[P, OptState[P]]:

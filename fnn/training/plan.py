@@ -11,6 +11,7 @@ import numpy as np
 from fnn.arrays import Array1, Scalar, Value
 from fnn.mode import Mode
 from fnn.promises import beside
+from fnn.specialise import hot
 from fnn.tree import Layout
 
 Shapes: TypeAlias = list[tuple[int, ...] | np.dtype[Any]]
@@ -47,7 +48,7 @@ class Plan:
         try:
             if buffer is None or buffer[0] is not layout:
                 vector = np.zeros(layout.size, layout.dtype)  # as it stays for leaves that no layer reads, and so none writes
-                buffer = layout, vector, self._bind(layout.unpack(vector))
+                buffer = layout, vector, hot(self._bind(layout.unpack(vector)))
             loss, state = buffer[2](leaves, state, mode, *batch)
         except Exception:
             return None  # the ordinary way runs into the same, and says where

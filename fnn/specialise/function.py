@@ -1,0 +1,30 @@
+"""The new function: what was written, compiled."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import Any
+
+from fnn.specialise.statements import Writer
+from fnn.specialise.values import Name, Otherwise, Unsuited
+
+
+def specialised(f: Callable[..., Any], n: int) -> Callable[..., Any] | None:
+    """A function of n positional arguments that gives what f gives or raises `Otherwise`; None where f cannot be written out.
+
+    `ast.unparse` of its attribute `module` is its source.
+    """
+    names = [f"a{i}" for i in range(n)]
+    writer = Writer()
+    try:
+        writer.finish(writer.write_out(f, [Name(name) for name in names], {}))
+    except Unsuited:
+        return None
+    parameters = ast.arguments([ast.arg(name) for name in names], [], None, [], [], None, [])
+    module = ast.fix_missing_locations(ast.Module([ast.FunctionDef("special", parameters, writer.block, [])], []))
+    space = {**writer.constants, "Otherwise": Otherwise, "__name__": getattr(f, "__module__", __name__)}
+    exec(compile(module, "<written out by fnn.specialise>", "exec"), space)
+    special: Any = space["special"]
+    special.module = module
+    return special  # type: ignore[no-any-return]  # which no type says has an attribute

@@ -1,0 +1,317 @@
+"""Functions that are written out do what they did before: the same values, aliases and errors, in any combination."""
+
+from __future__ import annotations
+
+import ast
+import gc
+import linecache
+import weakref
+from collections.abc import Callable
+from functools import partial
+from itertools import count
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import fnn
+from fnn import specialise
+from fnn.optim.optimizer import updater
+from fnn.specialise.function import specialised
+from fnn.specialise.source import function_of
+from fnn.specialise.values import Otherwise, Unsuited
+from tests.laws.optimizers import OPTIMIZERS
+
+numbers = count()
+
+
+def module_of(source: str) -> dict[str, Any]:
+    """The globals of a piece of source, whose functions count as the library's own."""
+    name = f"<source {next(numbers)}>"
+    linecache.cache[name] = len(source), None, source.splitlines(keepends=True), name
+    space: dict[str, Any] = {"__name__": "fnn.written", "np": np, "partial": partial}
+    exec(compile(source, name, "exec"), space)
+    return space
+
+
+def special(source: str, n: int = 2) -> tuple[Any, Any, str]:
+    """f of a piece of source, f written out, and the source of that."""
+    f = module_of(source)["f"]
+    made: Any = specialised(f, n)
+    assert made is not None
+    return f, made, ast.unparse(made.module)
+
+
+def outcome(f: Callable[..., Any], *arguments: Any) -> Any:
+    """What comes out, and what has become of the arguments."""
+    copies = [np.array(a) if isinstance(a, np.ndarray) else a for a in arguments]
+    try:
+        made = f(*copies)
+    except Otherwise:
+        return None
+    except Exception as error:  # noqa: BLE001 (whatever it is, it must be the same)
+        made = type(error)
+    return repr(made), repr(copies)
+
+
+ARGUMENTS = [(np.array([1, 2, 3]), np.array([4, 5, 6])), (np.array([1, 2, 3]), 2), (3, 2), (0, 0), (np.array([0, 0, 0]), 0)]
+
+SAME = {
+    "a number that two names have": "def f(a, b):\n x = a\n x += b\n return x, a",
+    "an array that a call changes": "def g(x):\n x += 1\n return x\ndef f(a, b):\n return g(a), a, b",
+    "names that change places": "def f(a, b):\n a, b = b, a\n return a - b",
+    "names that change places in a branch": (
+        "def f(a, b):\n c = a\n if np.sum(b) > 3:\n  a, b = b, a\n  c += 1\n else:\n  a = a + 1\n return a, b, c"
+    ),
+    "a name that only one branch gives a value": "def f(a, b):\n if np.sum(b) > 3:\n  c = a\n return c",
+    "the branch that is known": "def g(x, y=None):\n if y is None:\n  return x\n return x - y\ndef f(a, b):\n return g(a), g(a, b)",
+    "a branch in a branch": (
+        "def f(a, b):\n c = 0\n if np.sum(b) > 3:\n  c = 1\n  if np.sum(a) > 3:\n   c += a\n  else:\n   c = b\n return c, a"
+    ),
+    "either of two returns": "def g(x):\n if np.sum(x) > 3:\n  return x, 1\n return x + 1, 2\ndef f(a, b):\n c, n = g(a)\n return c, n, g(b)",
+    "an expression that may not run": "def g(x):\n x += 1\n return x\ndef f(a, b):\n return g(a) if np.sum(b) > 3 else b, a",
+    "or": "def g(x):\n x += 1\n return x\ndef f(a, b):\n return (b is None or np.sum(g(a)) > 3 or np.sum(g(a)) > 2), a",
+    "the order of a sum": "def g(x):\n x += 1\n return x\ndef f(a, b):\n return (a + b) * g(a) + g(b) - a",
+    "the order of arguments": "def g(x):\n x += 1\n return x\ndef f(a, b):\n return np.add(np.negative(a), g(a)), np.add(a, b)",
+    "the order of a comparison": "def g(x):\n x += 1\n return x\ndef f(a, b):\n return np.sum(a * 1 < g(a)), a",
+    "a loop": "def f(a, b):\n for i, c in ((0, 1), (1, 2)):\n  a = a * c + i\n return a",
+    "a loop that ends": "def f(a, b):\n for i in range(9):\n  if i == 1:\n   continue\n  if i == 3:\n   break\n  a = a * i + b\n return a, i",
+    "a loop that returns": "def f(a, b):\n for i in range(9):\n  if i == 3:\n   return a\n  a = a + i",
+    "functions in a list": (
+        "def g(k):\n def pull(x):\n  return x * k\n return pull\ndef f(a, b):\n found = []\n for k in (2, 3):\n  found.append(g(k))\n"
+        " for i in range(len(found) - 1, -1, -1):\n  a = found[i](a)\n return a"
+    ),
+    "a function that sees a later value": "def f(a, b):\n g = lambda x: x + c\n c = a\n c += 1\n y = g(b)\n c = b\n return y, g(b), a",
+    "fields": "def g(own):\n return {'x': own['x'] + 1}\ndef f(a, b):\n own = {'x': a}\n own['y'] = b\n new = g(own)\n return new, new is own, len(own)",
+    "fields that are the same": "def g(own):\n return own\ndef f(a, b):\n own = {}\n own['x'] = a\n return g(own) is own, own.keys() == {'x'}",
+    "any arguments": "def g(x, *rest, **more):\n return x, rest, more\ndef f(a, b):\n return g(a, b, 1, k=2), g(*(a, b), **{'k': 3})",
+    "options that are bound": "def g(x, y, *, k=1):\n return x * k - y\nh = partial(g, k=3)\ndef f(a, b):\n return h(a, b), partial(h, k=4)(a, b)",
+    "a default": "def g(x, y=3, *, k=1):\n return x * k - y\ndef f(a, b):\n return g(a), g(a, 4), g(y=1, x=b), g(a, k=2)",
+    "a method": "class C:\n k = 3\n def g(self, x):\n  return x * self.k\nc = C()\ndef f(a, b):\n return c.g(a) + b",
+    "recursion": "def g(x, n):\n return x if n == 0 else g(x, n - 1) + 1\ndef f(a, b):\n return g(a, 3)",
+    "what cannot be written out": (
+        "def g(x):\n try:\n  return 1 / x.missing\n except AttributeError:\n  return x\ndef h(x):\n return [i + 1 for i in (1, 2)], x\n"
+        "def f(a, b):\n return g(a), h(b)"
+    ),
+    "an entry": "def f(a, b):\n if np.ndim(a) == 0:\n  a = np.zeros(3, int)\n a[1] = 7\n a[:2] += 1\n a[(a > 1)] -= 1\n return a, a[1], a[..., None]",
+    "a name without a value": "def f(a, b):\n if np.sum(a) > 3:\n  c = 1\n return c",
+    "two lambdas in a line": "g, h = (lambda x: x + 1), (lambda x: x * 2)\ndef f(a, b):\n return g(a), h(b)",
+    "several targets": "def g(x):\n x += 1\n return x\ndef f(a, b):\n c = d = g(a)\n c += 1\n return c, d, a",
+    "an annotation": "def f(a, b):\n c: int = 3\n d: int\n return a * c",
+    "not": "def f(a, b):\n return not a is None, not np.sum(a) > 3, -3, not (), not []",
+    "numbers": "def f(a, b):\n k = 2\n k += 1\n return a * (1 - k) * 2 ** k, k == 3, 1 < k < 5, round(2.6), float(k)",
+    "a list that is handed on": "def f(a, b):\n c = [a]\n c.append(b)\n return np.concatenate([np.ravel(x) for x in c]) if False else c",
+}
+
+
+@pytest.mark.parametrize("source", SAME.values(), ids=SAME.keys())
+def test_a_function_that_is_written_out_does_the_same(source: str) -> None:
+    f, made, _ = special(source)
+    for arguments in ARGUMENTS:
+        found = outcome(made, *arguments)
+        assert found is None or found == outcome(f, *arguments)
+    assert found is not None  # at least the last one
+
+
+def test_calls_loops_and_branches_are_gone() -> None:
+    _, _, source = special(
+        "def affine(x, w, b):\n y = x.dot(w)\n if b is None:\n  return y\n y += b\n return y\n"
+        "def square(x):\n return x * x\n"
+        "def f(x, w):\n for _ in range(2):\n  x = square(affine(x, w, None))\n return x, lambda: 1\n".replace(", lambda: 1", "")
+    )
+    assert source.count("dot") == 2
+    for gone in ("affine", "square", "for ", "if ", "None"):
+        assert gone not in source
+
+
+OTHERWISE = {
+    "an error": "def f(a, b):\n if np.sum(a) > 3:\n  raise ValueError('large')\n return a",
+    "a loop that ends early": "def f(a, b):\n for i in range(3):\n  a = a + 1\n  if np.sum(a) > 3:\n   break\n return a",
+    "another function": (
+        "def g(x):\n if np.sum(x) > 3:\n  return x, lambda y: y\n z = x + 1\n return z, lambda y: y * z\n"
+        "def f(a, b):\n y, pull = g(a)\n return pull(y)"
+    ),
+}
+
+
+@pytest.mark.parametrize("source", OTHERWISE.values(), ids=OTHERWISE.keys())
+def test_what_it_was_not_made_for_is_refused(source: str) -> None:
+    f, made, _ = special(source)
+    assert outcome(made, 0, 0) == outcome(f, 0, 0)
+    with pytest.raises(Otherwise):
+        made(9, 0)
+
+
+NOT = {
+    "a generator": "def f(a, b):\n yield a",
+    "a function as result": "def f(a, b):\n return lambda: a",
+    "an error for sure": "def f(a, b):\n raise ValueError",
+    "a list that one branch changes": "def f(a, b):\n c = []\n if np.sum(a) > 3:\n  c.append(b)\n return c",
+    "fields that one branch changes": "def f(a, b):\n c = {}\n if np.sum(a) > 3:\n  c['x'] = b\n return c",
+    "a function that one branch defines": "def f(a, b):\n if np.sum(a) > 3:\n  g = lambda: a\n else:\n  g = lambda: b\n return g()",
+    "a name without a value": "def f(a, b):\n return nothing",
+    "nonlocal": "def f(a, b):\n c = a\n def g():\n  nonlocal c\n  c = b\n g()\n return c",
+    "a default of its own": "def f(a, b):\n g = lambda x=a: x\n return g()",
+    "too many values": "def f(a, b):\n c, d = (a, b, a)\n return c",
+    "a tuple by two names": "def f(a, b):\n c = [a]\n return c, c",
+}
+
+
+@pytest.mark.parametrize("source", NOT.values(), ids=NOT.keys())
+def test_what_is_left_as_it_is(source: str) -> None:
+    assert specialised(module_of(source)["f"], 2) is None
+
+
+def test_a_function_without_source_and_one_of_somebody_else_are_left_as_they_are() -> None:
+    space: dict[str, Any] = {"__name__": "fnn.written"}
+    exec("def f(a): return a", space)
+    assert specialised(space["f"], 1) is None
+    with pytest.raises(Unsuited):
+        function_of(space["f"].__code__)
+    assert specialised(lambda a: a, 1) is None
+    assert specialised(len, 1) is None
+
+
+def test_an_array_lives_no_longer_than_before() -> None:
+    space = module_of(
+        "def g(x, seen):\n y = x + 1\n seen(y)\n return y * 2\ndef f(x, seen, check):\n y = g(x, seen)\n check()\n return y\n"
+    )
+    made: Any = specialised(space["f"], 3)
+    refs: list[Any] = []
+    alive: list[bool] = []
+    gc.collect()
+    made(np.ones(3), lambda y: refs.append(weakref.ref(y)), lambda: alive.append(refs[0]() is not None))
+    assert alive == [False]
+
+
+# Programs
+
+
+@st.composite
+def statements(draw: st.DrawFn, names: list[str], calls: int, depth: int = 0) -> list[str]:
+    """Lines of a function whose variables so far are `names`; it may call g0, g1, ... of these many functions."""
+
+    def value(plain: bool = False) -> str:
+        kind = draw(st.integers(0, 2 if plain or not calls else 5))
+        a, b = draw(st.sampled_from(names)), draw(st.sampled_from(names))
+        if kind < 3:
+            return [a, f"{a} + {b}", f"{draw(st.integers(0, 3))} - {a}"][kind]
+        if kind == 3:
+            return f"({value(True)} if {test()} else {value()})"
+        return f"g{draw(st.integers(0, calls - 1))}({value()}, {value()})"
+
+    def test() -> str:
+        return draw(st.sampled_from(["True", "K is None", "K > 1", f"np.sum({value(True)}) > 4", f"np.sum({value()}) > 0"]))
+
+    lines: list[str] = []
+    for _ in range(draw(st.integers(1, 4))):
+        kind = draw(st.integers(0, 8))
+        name = draw(st.sampled_from([*names, "x", "y"]))
+        if kind < 2:
+            lines.append(f"{name} = {value()}")
+            names = sorted({*names, name})
+        elif kind < 4:
+            lines.append(f"{draw(st.sampled_from(names))} += {value()}")
+        elif kind == 4:
+            a, b = draw(st.sampled_from(names)), draw(st.sampled_from(names))
+            lines.append(f"{a}, {b} = {value()}, {value()}")
+        elif kind == 5 and depth < 2:
+            lines.append(f"if {test()}:")
+            lines.extend(f" {line}" for line in draw(statements(names, calls, depth + 1)))
+            if draw(st.booleans()):
+                lines.append("else:")
+                lines.extend(f" {line}" for line in draw(statements(names, calls, depth + 1)))
+        elif kind == 6:
+            lines.extend([f"if {test()}:", f" return {value()}"])
+        elif kind == 7 and depth < 2:
+            lines.append("for i in (0, 2):")
+            lines.extend(f" {line}" for line in draw(statements([*names, "i"], calls, depth + 1)))
+        elif kind == 8:
+            lines.extend([f"h = lambda t: t + {draw(st.sampled_from(names))}", f"{name} = h({value()})"])
+            names = sorted({*names, name})
+    return lines
+
+
+@st.composite
+def programs(draw: st.DrawFn) -> str:
+    """f, and functions that it calls."""
+    lines = ["K = 2"]
+    n = draw(st.integers(0, 3))
+    for i in range(n):
+        lines.extend([f"def g{i}(a, b):", *[f" {line}" for line in draw(statements(["a", "b"], i))], " return a + b"])
+    lines.extend(["def f(a, b):", *[f" {line}" for line in draw(statements(["a", "b"], n))], " return a, b"])
+    return "\n".join(lines) + "\n"
+
+
+def small(x: Any) -> bool:
+    return True
+
+
+@given(programs())
+def test_any_program(source: str) -> None:
+    f = module_of(source)["f"]
+    made = specialised(f, 2)
+    if made is None:
+        return
+    for arguments in ARGUMENTS:
+        with np.errstate(all="ignore"):
+            found = outcome(made, *arguments)
+            assert found is None or found == outcome(f, *arguments), ast.unparse(made.module)  # type: ignore[attr-defined]
+
+
+# hot
+
+
+def test_a_function_is_written_out_when_it_was_called_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(specialise, "AFTER", 3)
+    space = module_of("calls = []\ndef f(a):\n if a > 5:\n  raise ValueError('large')\n return g(a)\ndef g(a):\n return a + 1\n")
+    run = specialise.hot(space["f"])
+    space["g"] = lambda a: a + 1
+    assert [run(i) for i in range(5)] == [1, 2, 3, 4, 5]
+    space["g"] = lambda a: -1  # a global, which is taken as fixed
+    assert run(1) == 2
+    with pytest.raises(ValueError, match="large"):  # f says what is wrong
+        run(9)
+    assert run(1) == 2
+
+
+def test_one_that_is_refused_is_the_function_itself_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(specialise, "AFTER", 1)
+    space = module_of("def f(a):\n for i in range(3):\n  if a > i:\n   break\n return g(i)\ndef g(i):\n return i\n")
+    run = specialise.hot(space["f"])
+    assert [run(0), run(2)] == [2, 0]
+    space["g"] = lambda i: -1
+    assert run(0) == -1
+
+
+@pytest.mark.parametrize("number", range(len(OPTIMIZERS)))
+def test_every_optimizer(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(specialise, "AFTER", 2)
+    opt = OPTIMIZERS[number]
+    opt = getattr(opt, "opt", opt)
+    rng = np.random.default_rng(number)
+    params = (rng.standard_normal((3, 2)), rng.standard_normal(4))
+    state = other = opt.init(params)
+    once = vector = state.layout.pack([leaf.reshape(-1) for leaf in params])
+    apply = updater(opt)
+    for _ in range(5):
+        grads = rng.standard_normal(10)
+        vector, state = apply(grads, state, vector)
+        once, other = updater(opt)(grads, other, once)
+        assert vector.tobytes() == once.tobytes()
+        assert {key: slot.tobytes() for key, slot in state.slots.items()} == {k: s.tobytes() for k, s in other.slots.items()}
+        assert not vector.flags.writeable
+        assert not any([slot.flags.writeable for slot in state.slots.values()])
+
+
+def source_of_step(model: Any, criterion: Any, x: Any) -> str:
+    params, _ = fnn.init(model, fnn.key(0))
+    made: Any = specialised(fnn.supervised(model, criterion).bind(params), 5)  # type: ignore[attr-defined]  # for plans
+    return ast.unparse(made.module)
+
+
+def test_the_step_of_a_small_net_is_written_out() -> None:
+    source = source_of_step(fnn.Dense(2, 8) >> fnn.tanh >> fnn.Dense(8, 1), fnn.bce_with_logits, None)
+    assert source.count("dot(") == 8  # the products of weights, the sums for biases, and that of the loss
