@@ -85,7 +85,7 @@ SAME = {
     ),
     "a function that sees a later value": "def f(a, b):\n g = lambda x: x + c\n c = a\n c += 1\n y = g(b)\n c = b\n return y, g(b), a",
     "fields": "def g(own):\n return {'x': own['x'] + 1}\ndef f(a, b):\n own = {'x': a}\n own['y'] = b\n new = g(own)\n return new, new is own, len(own)",
-    "fields that are the same": "def g(own):\n return own\ndef f(a, b):\n own = {}\n own['x'] = a\n return g(own) is own, own.keys() == {'x'}",
+    "fields that are the same": "def g(own):\n return own\ndef f(a, b):\n own = {}\n own['x'] = a\n return g(own) is own, own.keys() == g(own).keys(), own.keys() == {}.keys()",
     "any arguments": "def g(x, *rest, **more):\n return x, rest, more\ndef f(a, b):\n return g(a, b, 1, k=2), g(*(a, b), **{'k': 3})",
     "options that are bound": "def g(x, y, *, k=1):\n return x * k - y\nh = partial(g, k=3)\ndef f(a, b):\n return h(a, b), partial(h, k=4)(a, b)",
     "a default": "def g(x, y=3, *, k=1):\n return x * k - y\ndef f(a, b):\n return g(a), g(a, 4), g(y=1, x=b), g(a, k=2)",
@@ -231,7 +231,7 @@ def statements(draw: st.DrawFn, names: list[str], calls: int, depth: int = 0) ->
         elif kind == 8:
             lines.extend([f"h = lambda t: t + {draw(st.sampled_from(names))}", f"{name} = h({value()})"])
             names = sorted({*names, name})
-    return lines
+    return lines or ["pass"]
 
 
 @st.composite
@@ -243,10 +243,6 @@ def programs(draw: st.DrawFn) -> str:
         lines.extend([f"def g{i}(a, b):", *[f" {line}" for line in draw(statements(["a", "b"], i))], " return a + b"])
     lines.extend(["def f(a, b):", *[f" {line}" for line in draw(statements(["a", "b"], n))], " return a, b"])
     return "\n".join(lines) + "\n"
-
-
-def small(x: Any) -> bool:
-    return True
 
 
 @given(programs())
@@ -289,8 +285,7 @@ def test_one_that_is_refused_is_the_function_itself_again(monkeypatch: pytest.Mo
 @pytest.mark.parametrize("number", range(len(OPTIMIZERS)))
 def test_every_optimizer(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(specialise, "AFTER", 2)
-    opt = OPTIMIZERS[number]
-    opt = getattr(opt, "opt", opt)
+    opt = OPTIMIZERS[number].opt
     rng = np.random.default_rng(number)
     params = (rng.standard_normal((3, 2)), rng.standard_normal(4))
     state = other = opt.init(params)
