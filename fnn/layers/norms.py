@@ -41,9 +41,9 @@ def _methods_of(
         y, pull = kernel(self, x, params)
 
         def back(g: Value, into: Any) -> Value:
-            dx, *parts = pull(g, (wanted, True, True))
-            for out, part in zip(vars(into).values(), parts, strict=True):
-                out[...] = part
+            dx, into.scale[...], *shift = pull(g, (wanted, True, True))
+            if shift:
+                into.shift[...] = shift[0]
             return dx
 
         return y, None, back

@@ -45,7 +45,9 @@ class Expressions(ABC):
         self._names: dict[int, str] = {}  # of constants, by identity
         self._count = 0
         self._held = False  # where no statement may be written: in an expression that may not run
-        self._made: dict[int, Meaning] = {}  # lists and dicts that the new function makes, which change no more
+        # Lists and dicts that the new function makes, by identity: they change no more. With their variables, and the blocks
+        # in which these have a value.
+        self._made: dict[int, tuple[Meaning, str, list[ast.stmt]]] = {}
         # Of a variable that one name alone stands for, that name; so that `+=` may work on the variable itself.
         self.owners: dict[str, tuple[Scope, str]] = {}
 
@@ -100,15 +102,19 @@ class Expressions(ABC):
             return value.code
         if isinstance(value, Const):
             return self._code_of_constant(value.value)
-        if isinstance(value, Closure) or id(value) in self._made:
+        if isinstance(value, Closure):
             raise Unsuited(value)
-        if isinstance(value, Fields):
-            self._made[id(value)] = value
-            return ast.Dict([ast.Constant(key) for key in value.parts], [self.code(part) for part in value.parts.values()])
-        if value.is_list:
-            self._made[id(value)] = value
-        made: type[ast.List | ast.Tuple] = ast.List if value.is_list else ast.Tuple
-        return made([self.code(part) for part in value.parts], ast.Load())
+        if isinstance(value, Items) and not value.is_list:
+            return ast.Tuple([self.code(part) for part in value.parts], ast.Load())
+        if id(value) not in self._made:
+            parts = [self.code(part) for part in (value.parts.values() if isinstance(value, Fields) else value.parts)]
+            keys: list[ast.expr | None] = [ast.Constant(key) for key in value.parts] if isinstance(value, Fields) else []
+            made = ast.Dict(keys, parts) if isinstance(value, Fields) else ast.List(parts, ast.Load())
+            self._made[id(value)] = value, self.variable(Code(made)), self.block
+        _, name, block = self._made[id(value)]
+        if block is not self.block:  # a branch, which may not have been taken
+            raise Unsuited(value)
+        return load(name)
 
     def _code_of_constant(self, value: Any) -> ast.expr:
         if isinstance(value, LITERALS):
@@ -126,7 +132,8 @@ class Expressions(ABC):
         rule: Callable[[Any, Scope], Meaning] | None = getattr(self, f"_{type(node).__name__.lower()}", None)
         if rule is None:
             raise Unsuited(node)
-        return rule(node, scope)
+        value = rule(node, scope)
+        return Code(self.code(value)) if id(value) in self._made else value  # a call may have changed it
 
     def _all(self, nodes: Sequence[ast.expr], scope: Scope) -> list[Meaning]:
         return [self.before(self.evaluate(node, scope), nodes[i + 1 :]) for i, node in enumerate(nodes)]
@@ -146,10 +153,19 @@ class Expressions(ABC):
         return scope.find(node.id)
 
     def _tuple(self, node: ast.Tuple | ast.List, scope: Scope) -> Meaning:
-        parts = [self.kept(value) for value in self._all(node.elts, scope)]
+        nodes = [part.value if isinstance(part, ast.Starred) else part for part in node.elts]
+        values = [self.kept(value) for value in self._all(nodes, scope)]
+        parts: list[Meaning] = []
+        for value, part in zip(values, node.elts, strict=True):
+            parts.extend(self._each(value) if isinstance(part, ast.Starred) else [value])
         return Items(parts, isinstance(node, ast.List), self.depth)
 
     _list = _tuple
+
+    def _each(self, value: Meaning) -> list[Meaning]:
+        """The entries of what has a star before it."""
+        parts = parts_of(value)
+        return [Code(ast.Starred(self.code(value), ast.Load()))] if parts is None else parts
 
     def _dict(self, node: ast.Dict, scope: Scope) -> Meaning:
         keys = [key.value for key in node.keys if isinstance(key, ast.Constant) and isinstance(key.value, str)]
@@ -215,8 +231,6 @@ class Expressions(ABC):
     def _compare(self, node: ast.Compare, scope: Scope) -> Meaning:
         values = self._all([node.left, *node.comparators], scope)
         if len(values) == 2 and isinstance(node.ops[0], (ast.Is, ast.IsNot)):
-            if any([id(value) in self._made for value in values]):
-                raise Unsuited(node)  # a variable may have it
             same = is_same(*values)
             if same is not None:
                 return Const(same is isinstance(node.ops[0], ast.Is))
@@ -247,9 +261,7 @@ class Expressions(ABC):
             if not isinstance(part, ast.Starred):
                 arguments.append(self.before(self.evaluate(part, scope), later[i + 1 :]))
                 continue
-            value = self.evaluate(part.value, scope)
-            parts = parts_of(value)
-            arguments.extend([Code(ast.Starred(self.code(value), ast.Load()))] if parts is None else parts)
+            arguments.extend(self._each(self.before(self.evaluate(part.value, scope), later[i + 1 :])))
         for i, keyword in enumerate(node.keywords, len(node.args)):
             value = self.before(self.evaluate(keyword.value, scope), later[i + 1 :])
             if keyword.arg is not None:
@@ -281,11 +293,11 @@ class Expressions(ABC):
         if not (self._held or self.calls_stay or is_starred) and isinstance(f, (Const, Closure)):
             arguments = [self.kept(value) for value in arguments]
             options = {name: self.kept(value) for name, value in options.items()}
-            block, n = self.block, len(self.block)
+            block, n, made = self.block, len(self.block), dict(self._made)
             try:
                 return self.write_out(called, arguments, options)
             except Unsuited:  # it stays a call
-                self.block = block
+                self.block, self._made = block, made
                 del block[n:]
         keywords = [ast.keyword(name, self.code(value)) for name, value in options.items()]
         return Code(ast.Call(self.code(f), [self.code(value) for value in arguments], keywords))

@@ -40,6 +40,7 @@ class Writer(Expressions):
     def __init__(self) -> None:
         super().__init__()
         self._active: list[object] = []  # the functions that are being written out: none is written into itself
+        self._maybe: set[str] = set()  # variables that one branch may have left without a value
 
     def finish(self, value: Meaning) -> None:
         """The end: the function returns this. Variables are deleted behind their last use, so that their arrays' memory is
@@ -68,22 +69,22 @@ class Writer(Expressions):
                 )
         if isinstance(f, Closure):
             node, scope = f.node, Scope(f.scope)
-            if node.args.defaults or node.args.kwonlyargs:  # they were evaluated where it was defined
-                raise Unsuited(f)
-            values, only = [], dict[str, Meaning]()
+            if node.args.kwonlyargs or not all([isinstance(default, ast.Constant) for default in node.args.defaults]):
+                raise Unsuited(f)  # they were evaluated where it was defined
+            values, only = [self.evaluate(default, f.scope) for default in node.args.defaults], dict[str, Meaning]()
         elif isinstance(f, FunctionType) and (f.__module__ or "").startswith("fnn."):
             node, scope = function_of(f.__code__), Scope(f)
             values = [Const(value) for value in f.__defaults__ or ()]
             only = {name: Const(value) for name, value in (f.__kwdefaults__ or {}).items()}
         else:
             raise Unsuited(f)
-        if node in self._active:
+        if any([f is active for active in self._active]):
             raise Unsuited(f)
         names = [a.arg for a in [*node.args.posonlyargs, *node.args.args]]
         given = {**dict(zip(names[len(names) - len(values) :], values, strict=True)), **only}
         given.update(zip(names, arguments, strict=False))
         scope.values.update(self._bound(node.args, names, given, arguments[len(names) :], options))
-        self._active.append(node)
+        self._active.append(f)
         self.depth += 1
         try:
             value = self.evaluate(node.body, scope) if isinstance(node, ast.Lambda) else self._run(node.body, scope)
@@ -175,6 +176,8 @@ class Writer(Expressions):
             if isinstance(base, Fields) and isinstance(index, Const) and isinstance(index.value, str):
                 self.change(base)
                 base.parts[index.value] = self.kept(value)
+            elif isinstance(base, (Items, Fields)):
+                raise Unsuited(target)
             else:
                 self.write(ast.Assign([ast.Subscript(self.code(base), self.code(index), ast.Store())], self.code(value)))
         else:
@@ -187,11 +190,19 @@ class Writer(Expressions):
     def _assign_each(self, targets: list[ast.expr], value: Meaning, scope: Scope) -> None:
         parts = parts_of(value)
         if parts is None:
+            if any([isinstance(target, ast.Starred) for target in targets]):
+                raise Unsuited(value)
             variables = [self.new_name() for _ in targets]
             self.write(ast.Assign([ast.Tuple([store(name) for name in variables], ast.Store())], self.code(value)))
             parts = [Name(name) for name in variables]
         elif scope.fixed:  # a, b = b, a
             parts = [Name(self.variable(part)) if isinstance(part, (Name, Code)) else part for part in parts]
+        for i, target in enumerate(targets):
+            if isinstance(target, ast.Starred):
+                stop = len(parts) - len(targets) + i + 1
+                targets = [*targets[:i], target.value, *targets[i + 1 :]]
+                rest: list[Meaning] = [*parts[i:stop]]
+                parts = [*parts[:i], Items(rest, True, self.depth), *parts[stop:]]
         if len(parts) != len(targets):
             raise Unsuited(value)
         for target, part in zip(targets, parts, strict=True):
@@ -216,6 +227,8 @@ class Writer(Expressions):
             base = self.before(self.evaluate(target.value, scope), [target.slice, statement.value])
             index = self.before(self.evaluate(target.slice, scope), [statement.value])
             value = self.evaluate(statement.value, scope)
+            if isinstance(base, (Items, Fields)):
+                raise Unsuited(target)
             place = ast.Subscript(self.code(base), self.code(index), ast.Store())
             self.write(ast.AugAssign(place, statement.op, self.code(value)))
         else:
@@ -242,15 +255,24 @@ class Writer(Expressions):
     def _run_branches(self, test: ast.expr, statement: ast.If, scope: Scope) -> None:
         """None of which ends the function: names that they assign to have variables of their own."""
         around = dict(scope.fixed)
+        given = set(around.values())
         for name in sorted(_assigned(statement) - around.keys()):
             old = scope.values.get(name)
-            variable = self.new_name() if old is None else self.variable(old)
+            if isinstance(old, Name) and old.name in self._maybe:
+                raise Unsuited(statement)
+            if old is None:
+                variable = self.new_name()
+            else:
+                variable = self.variable(old)
+                given.add(variable)
             scope.fixed[name] = variable
             scope.values[name] = Name(variable)
         body = self._apart(lambda: self._run(statement.body, scope))[1]
         orelse = self._apart(lambda: self._run(statement.orelse, scope))[1]
+        made = ast.If(test, body or [ast.Pass()], orelse)
+        self._maybe |= set(scope.fixed.values()) - _given_values(made) - given
         scope.fixed = around
-        self.write(ast.If(test, body or [ast.Pass()], orelse))
+        self.write(made)
 
     def _run_either(self, test: ast.expr, statement: ast.If, rest: Sequence[ast.stmt], scope: Scope) -> Meaning | None:
         """Of which at least one ends the function, or a round of a loop."""
