@@ -124,7 +124,7 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
             )
         if planned is not None:
             value, state, grads, buffer = planned
-            if not _same_kind(before, state):
+            if state is not before and not _same_kind(before, state):
                 state = freeze(state)
                 _check_state(before, state)
         else:
