@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import gc
 import linecache
+import os
 import weakref
 from collections.abc import Callable
 from functools import partial
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -527,6 +529,21 @@ def test_a_function_without_source_and_one_of_somebody_else_are_left_as_they_are
         function_of(space["f"].__code__)
     assert specialised(lambda a: a, 1) is None
     assert specialised(len, 1) is None
+
+
+def test_source_that_was_changed_since_is_not_believed(tmp_path: Path) -> None:
+    file = tmp_path / "program.py"
+    file.write_text("def f(a):\n    return a + 1\n")
+    space: dict[str, Any] = {"__name__": "fnn.written"}
+    exec(compile(file.read_text(), str(file), "exec"), space)
+    os.utime(file, (specialise.LOADED - 9, specialise.LOADED - 9))
+    made = specialised(space["f"], 1)
+    assert made is not None
+    assert made(2) == 3
+    function_of.cache_clear()
+    file.write_text("def f(a):\n    return a + 2\n")
+    os.utime(file, (specialise.LOADED + 9, specialise.LOADED + 9))
+    assert specialised(space["f"], 1) is None
 
 
 def test_an_array_lives_no_longer_than_before() -> None:

@@ -26,11 +26,13 @@ for; `source` finds a function's source.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
 # Calls after which a function is written out. That takes 5 to 40 milliseconds, which it saves in some two thousand calls.
 AFTER = 2_000
+LOADED = time.time()  # source that is younger is not that of what runs
 
 
 def hot(f: Callable[..., Any]) -> Callable[..., Any]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 import linecache
+import os
 from functools import lru_cache
 from types import CodeType
 from typing import TypeAlias
 
+from fnn.specialise import LOADED
 from fnn.specialise.values import Unsuited
 
 Function: TypeAlias = "ast.FunctionDef | ast.Lambda"
@@ -16,6 +18,11 @@ Function: TypeAlias = "ast.FunctionDef | ast.Lambda"
 @lru_cache(maxsize=64)  # a kernel is often written out several times
 def function_of(code: CodeType) -> Function:
     """The definition of which this is the code. Unsuited where its source is not at hand."""
+    try:
+        if os.stat(code.co_filename).st_mtime > LOADED:  # not what runs
+            raise Unsuited(code)
+    except OSError:  # source that is no file
+        pass
     first = code.co_firstlineno
     lines = linecache.getlines(code.co_filename)
     own = "".join(lines[first - 1 : _last_line(code)])
