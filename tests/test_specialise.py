@@ -148,6 +148,72 @@ def f(a, b):
     c, n = g(a)
     return c, n, g(b)
 
+# a comparison that stops early
+def g(x):
+    x += 1
+    return x
+def f(a, b):
+    return 99 < np.sum(b) < np.sum(g(a)), a
+
+# a star before what is not known
+def f(a, b):
+    c = (1, *np.shape(a))
+    return len(c), c[-1], bool((*np.shape(a),)), a
+
+# a name given by place and by name
+def g(x, /, **more):
+    return x, more
+def f(a, b):
+    return g(a, y=b)
+
+# numbers that are NumPy's
+k = np.float64(0.5)
+def f(a, b):
+    return a * k, k > 0.25, float(k)
+
+# a list that a global has
+calls = [1, 2]
+def f(a, b):
+    n = len(calls)
+    calls.append(1)
+    m = len(calls) - n
+    del_ = calls.pop()
+    return m, a
+
+# an argument given twice
+def g(x, y=1):
+    return x - y
+def f(a, b):
+    return g(a, b, y=3)
+
+# a generator behind a branch that is known
+def g(x, k=None):
+    if k is None:
+        return x
+    yield x
+def f(a, b):
+    return g(a)
+
+# a list that is changed by a call that stays one
+def make(a):
+    return [a]
+def g(c, b):
+    c.append(b)
+    try:
+        pass
+    finally:
+        pass
+    return c
+def f(a, b):
+    c = make(a)
+    return g(c, b)
+
+# an error in a sum of numbers
+def f(a, b):
+    if np.sum(a) > 1000:
+        return 1 / 0
+    return a
+
 # an expression that may not run
 def g(x):
     x += 1
@@ -437,6 +503,64 @@ def test_what_it_was_not_made_for_is_refused(source: str) -> None:
 
 
 NOT = programs_of("""
+# a list that a branch changes after a call made it
+def g(a):
+    return [a]
+def f(a, b):
+    c = g(a)
+    if np.sum(b) > 3:
+        c.append(b)
+    return c
+
+# a change that may not happen
+def f(a, b):
+    c = [a]
+    np.sum(b) > 3 and c.append(b)
+    return c
+
+# functions of one name in two branches
+def f(a, b):
+    if np.sum(b) > 3:
+        def g(x): return x + 1
+    else:
+        def g(x): return x - 1
+    return g(a)
+
+# a loop over a list that grows
+def f(a, b):
+    c = [a]
+    for x in c:
+        if len(c) < 3:
+            c.append(b)
+    return c
+
+# keys that are kept
+def f(a, b):
+    c = {"x": a, "a": b}
+    return list(c.keys())
+
+# a local name without a value that is a global's too
+c = 1
+def f(a, b):
+    a = c + a
+    c = a
+    return c
+
+# a comparison of a list in a global
+calls = []
+def f(a, b):
+    calls.append(1)
+    n = len(calls)
+    return [c for c in calls]
+
+# an entry that changes while it is added to
+def g(x):
+    x += 1
+    return x
+def f(a, b):
+    b[0] += g(b[::-1])[0]
+    return b
+
 # a generator
 def f(a, b):
     yield a

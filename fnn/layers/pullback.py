@@ -126,12 +126,13 @@ def bind_chain(schedule: Sequence[Part], into: Any, wanted: bool, first: int) ->
                 (i, None, (vjp_of_function(f) if floats else _of_floats(f)) if wanted else _without_pull(f), uses_mode)
             )
         floats = gives_floats(layer, f, floats)
+    in_order = tuple(parts)  # which specialise takes as fixed
 
     def run(leaves: Sequence[Value], state: Any, x: Value, mode: Mode) -> tuple[Value, Any, BoundPull]:
         pulls = []
         new = None
         y = x
-        for i, bound, function, uses_mode in parts:
+        for i, bound, function, uses_mode in in_order:
             if bound is None:
                 y, pull = function(y)
             else:
@@ -150,7 +151,7 @@ def bind_chain(schedule: Sequence[Part], into: Any, wanted: bool, first: int) ->
                 g = pulls[k](g)
                 if g is None:
                     if k:
-                        _blank([into[i] for i, *_ in parts[:k]])
+                        _blank([into[i] for i, *_ in in_order[:k]])
                     break
             return g
 

@@ -67,9 +67,9 @@ class ScaleByLearningRate(Optimizer):
         if callable(rate):
             base = rate_at(rate, step + 1)
             delta = grads * -(rate_at(rate, step) * factor)
-        else:
-            base = float(rate)
-            delta = grads * constant(-(base * factor), dtype)
+            return delta, {"learning_rate": np.array([base * factor, factor, base], dtype)}
+        base = float(rate)
+        delta = grads * constant(-(base * factor), dtype)
         if kept != rounded(base, dtype):
             return delta, {"learning_rate": np.array([base * factor, factor, base], dtype)}
         return delta, slots

@@ -225,10 +225,8 @@ def _bound(rule: Rule, keys: tuple[str, ...]) -> _UpdateFlat:
 
 def _in_turn(parts: Sequence[Rule], keys: tuple[str, ...]) -> _UpdateFlat:
     """What several rules do one after the other, where the moments have these keys."""
-    bound = [
-        (part, _bound(part, tuple([name for _, name in own])), own)
-        for part, own in zip(parts, _keys_by_part(keys, len(parts)), strict=True)
-    ]
+    of_parts = zip(parts, _keys_by_part(keys, len(parts)), strict=True)
+    bound = tuple([(part, _bound(part, tuple([name for _, name in own])), own) for part, own in of_parts])
 
     def update(updates: Array1, slots: Slots, params: Array1, step: int, segments: Segments, /) -> tuple[Array1, Slots]:
         new: dict[str, Array1] = {}  # without keys of no part, which the state of another optimiser has

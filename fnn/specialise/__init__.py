@@ -28,9 +28,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
-# Calls after which a function is written out. That takes 5 to 40 milliseconds, which it saves in some two thousand calls.
+# Calls after which a function is written out. On small nets that takes 5 to 40 milliseconds, on deep ones a multiple: what it
+# saves in some two thousand calls.
 AFTER = 2_000
 LOADED = time.time()  # source that is younger is not that of what runs
 
@@ -38,7 +40,8 @@ LOADED = time.time()  # source that is younger is not that of what runs
 def hot(f: Callable[..., Any]) -> Callable[..., Any]:
     """The same function of positional arguments, written out after many calls.
 
-    It may be called twice where it fails: it is pure, or only writes into arrays that the second call writes again.
+    Where it fails it is called again: it, and what it calls of the user's, is pure, or only writes into arrays that the second
+    call writes again.
     """
     calls = 0
     special: Callable[..., Any] | None = None
@@ -49,14 +52,16 @@ def hot(f: Callable[..., Any]) -> Callable[..., Any]:
             try:
                 return special(*arguments)
             except Exception:  # Otherwise, or what f runs into as well
-                made = f(*arguments)
-                special = None
-                return made
+                pass
+            made = f(*arguments)
+            special = None
+            return made
         calls += 1
         if calls == AFTER:
             from fnn.specialise.function import specialised  # noqa: PLC0415 (what runs a few steps does not load it)
 
-            special = specialised(f, len(arguments))
+            with suppress(Exception):  # as RecursionError of a deep net: what only saves time ends no run
+                special = specialised(f, len(arguments))
         return f(*arguments)
 
     return run

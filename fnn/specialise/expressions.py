@@ -40,7 +40,7 @@ class Expressions(ABC):
     def __init__(self) -> None:
         self.block: list[ast.stmt] = []
         self.constants: dict[str, Any] = {}
-        self.depth = 0  # of calls and branches
+        self.place = object()  # a new one for each call and branch
         self.calls_stay = False
         self._names: dict[int, str] = {}  # of constants, by identity
         self._count = 0
@@ -91,7 +91,7 @@ class Expressions(ABC):
 
     def change(self, container: Items | Fields) -> None:
         """A list or dict is about to change: only where it was made, not in a branch or in a call that may be undone."""
-        if container.depth != self.depth or id(container) in self._made:
+        if container.place is not self.place or self._held or id(container) in self._made:
             raise Unsuited(container)
 
     def code(self, value: Meaning) -> ast.expr:
@@ -117,7 +117,7 @@ class Expressions(ABC):
         return load(name)
 
     def _code_of_constant(self, value: Any) -> ast.expr:
-        if isinstance(value, LITERALS):
+        if type(value) in LITERALS:
             return ast.Constant(value)
         name = self._names.get(id(value))
         if name is None:
@@ -158,7 +158,9 @@ class Expressions(ABC):
         parts: list[Meaning] = []
         for value, part in zip(values, node.elts, strict=True):
             parts.extend(self._each(value) if isinstance(part, ast.Starred) else [value])
-        return Items(parts, isinstance(node, ast.List), self.depth)
+        if any([isinstance(part, Code) for part in parts]):  # nobody knows how many
+            return Code(type(node)([self.code(part) for part in parts], ast.Load()))
+        return Items(parts, isinstance(node, ast.List), self.place)
 
     _list = _tuple
 
@@ -172,7 +174,7 @@ class Expressions(ABC):
         if len(keys) < len(node.keys):
             raise Unsuited(node)
         values = [self.kept(value) for value in self._all(node.values, scope)]
-        return Fields(dict(zip(keys, values, strict=True)), self.depth)
+        return Fields(dict(zip(keys, values, strict=True)), self.place)
 
     def _lambda(self, node: ast.Lambda, scope: Scope) -> Meaning:
         return Closure(node, scope)
@@ -229,19 +231,37 @@ class Expressions(ABC):
         return self._now(ast.BinOp(self.code(a), node.op, self.code(b)), [a, b])
 
     def _compare(self, node: ast.Compare, scope: Scope) -> Meaning:
-        values = self._all([node.left, *node.comparators], scope)
-        if len(values) == 2 and isinstance(node.ops[0], (ast.Is, ast.IsNot)):
+        if isinstance(node.ops[0], (ast.Eq, ast.NotEq)) and len(node.ops) == 1:
+            values = [self.before(self._keys_or_value(node.left, scope), node.comparators)]
+            values.append(self._keys_or_value(node.comparators[0], scope))
+        else:
+            values = self._all([node.left, node.comparators[0]], scope)
+        if isinstance(node.ops[0], (ast.Is, ast.IsNot)) and len(node.ops) == 1:
             same = is_same(*values)
             if same is not None:
                 return Const(same is isinstance(node.ops[0], ast.Is))
-        first, *rest = [self.code(value) for value in values]
-        return self._now(ast.Compare(first, node.ops, rest), values)
+        first, second = [self.code(value) for value in values]
+        if len(node.ops) > 1:
+            return Code(ast.Compare(first, node.ops, [second, *self._if_needed(node.comparators[1:], scope)]))
+        return self._now(ast.Compare(first, node.ops, [second]), values)
+
+    def _keys_or_value(self, node: ast.expr, scope: Scope) -> Meaning:
+        """One side of == or !=: the keys of a dict may stand there."""
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "keys" and not node.args:
+            base = self.evaluate(node.func.value, scope)
+            if isinstance(base, Fields):
+                return Const(frozenset(base.parts))
+            return Code(ast.Call(ast.Attribute(self.code(base), "keys", ast.Load()), [], []))
+        return self.evaluate(node, scope)
 
     def _now(self, code: ast.expr, values: Sequence[Meaning]) -> Meaning:
         """The value of an operation on literals, else its code."""
-        if all([isinstance(value, Const) and isinstance(value.value, (*LITERALS, frozenset)) for value in values]):
+        if all([isinstance(value, Const) and type(value.value) in (*LITERALS, frozenset) for value in values]):
             expression = ast.fix_missing_locations(ast.Expression(code))
-            return Const(eval(compile(expression, "", "eval"), self.constants))
+            try:
+                return Const(eval(compile(expression, "", "eval"), self.constants))
+            except Exception as error:  # an error of the function, which may never come to this
+                raise Unsuited(code) from error
         return Code(code)
 
     # Calls
@@ -279,8 +299,6 @@ class Expressions(ABC):
             self.change(base)
             base.parts.append(value)
             return NONE
-        if isinstance(base, Fields) and method == "keys":
-            return Const(frozenset(base.parts))
         raise Unsuited(node)
 
     def _call_of(self, f: Meaning, arguments: list[Meaning], options: dict[str, Meaning]) -> Meaning:
@@ -318,8 +336,12 @@ def _result_of(f: Any, arguments: list[Meaning]) -> Meaning | None:
         return None
     if f is callable:
         return Const(callable(known[0]))
-    is_literal = all([isinstance(value, (*LITERALS, tuple, list, range)) for value in known])
-    return Const(f(*known)) if is_literal and any([f is now for now in _NOW]) else None
+    if not any([f is now for now in _NOW]) or not all([type(value) in (*LITERALS, tuple, range) for value in known]):
+        return None
+    try:
+        return Const(f(*known))
+    except Exception as error:  # as above
+        raise Unsuited(f) from error
 
 
 def load(name: str) -> ast.Name:

@@ -19,7 +19,7 @@ def specialised(f: Callable[..., Any], n: int) -> Callable[..., Any] | None:
     writer = Writer()
     try:
         writer.finish(writer.write_out(f, [Name(name) for name in names], {}))
-    except (Unsuited, RecursionError):  # the latter of a net with hundreds of layers in one another
+    except Unsuited:
         return None
     parameters = ast.arguments([ast.arg(name) for name in names], [], None, [], [], None, [])
     module = ast.fix_missing_locations(ast.Module([ast.FunctionDef("special", parameters, writer.block, [])], []))

@@ -27,6 +27,7 @@ from fnn.specialise.values import (
 )
 
 _JUMPS = (ast.Return, ast.Raise, ast.Break, ast.Continue)
+_PAUSES = (ast.Yield, ast.YieldFrom, ast.Await)
 _MOST_ROUNDS = 200
 
 
@@ -68,29 +69,29 @@ class Writer(Expressions):
                     {**{name: Const(value) for name, value in f.keywords.items()}, **options},
                 )
         if isinstance(f, Closure):
-            node, scope = f.node, Scope(f.scope)
+            node, scope = f.node, Scope(f.scope, frozenset(_assigned(f.node)))
             if node.args.kwonlyargs or not all([isinstance(default, ast.Constant) for default in node.args.defaults]):
                 raise Unsuited(f)  # they were evaluated where it was defined
             values, only = [self.evaluate(default, f.scope) for default in node.args.defaults], dict[str, Meaning]()
-        elif isinstance(f, FunctionType) and (f.__module__ or "").startswith("fnn."):
-            node, scope = function_of(f.__code__), Scope(f)
+        elif isinstance(f, FunctionType) and str(f.__globals__.get("__name__")).startswith("fnn."):
+            node, scope = function_of(f.__code__), Scope(f, frozenset(f.__code__.co_varnames + f.__code__.co_cellvars))
             values = [Const(value) for value in f.__defaults__ or ()]
             only = {name: Const(value) for name, value in (f.__kwdefaults__ or {}).items()}
         else:
             raise Unsuited(f)
-        if any([f is active for active in self._active]):
+        if any([f is active for active in self._active]) or any([isinstance(part, _PAUSES) for part in ast.walk(node)]):
             raise Unsuited(f)
         names = [a.arg for a in [*node.args.posonlyargs, *node.args.args]]
         given = {**dict(zip(names[len(names) - len(values) :], values, strict=True)), **only}
         given.update(zip(names, arguments, strict=False))
-        scope.values.update(self._bound(node.args, names, given, arguments[len(names) :], options))
+        scope.values.update(self._bound(node.args, names, given, len(arguments), arguments[len(names) :], options))
         self._active.append(f)
-        self.depth += 1
+        place, self.place = self.place, object()
         try:
             value = self.evaluate(node.body, scope) if isinstance(node, ast.Lambda) else self._run(node.body, scope)
         finally:
             self._active.pop()
-            self.depth -= 1
+            self.place = place
         return NONE if value is None else value
 
     def _bound(
@@ -98,19 +99,22 @@ class Writer(Expressions):
         expected: ast.arguments,
         names: list[str],
         given: dict[str, Meaning],
+        n: int,
         rest: list[Meaning],
         options: dict[str, Meaning],
     ) -> dict[str, Meaning]:
-        """The parameters and what they stand for."""
+        """The parameters and what they stand for; n are given by place."""
         known = {*names, *[a.arg for a in expected.kwonlyargs]}
+        if options.keys() & {*names[:n], *[a.arg for a in expected.posonlyargs]}:
+            raise Unsuited(expected)
         more = {name: value for name, value in options.items() if name not in known}
         given = {**given, **{name: value for name, value in options.items() if name in known}}
         if given.keys() != known or (rest and not expected.vararg) or (more and not expected.kwarg):
             raise Unsuited(expected)
         if expected.vararg:
-            given[expected.vararg.arg] = Items(rest, False, self.depth)
+            given[expected.vararg.arg] = Items(rest, False, self.place)
         if expected.kwarg:
-            given[expected.kwarg.arg] = Fields(more, self.depth)
+            given[expected.kwarg.arg] = Fields(more, self.place)
         return given
 
     # Statements
@@ -202,7 +206,7 @@ class Writer(Expressions):
                 stop = len(parts) - len(targets) + i + 1
                 targets = [*targets[:i], target.value, *targets[i + 1 :]]
                 rest: list[Meaning] = [*parts[i:stop]]
-                parts = [*parts[:i], Items(rest, True, self.depth), *parts[stop:]]
+                parts = [*parts[:i], Items(rest, True, self.place), *parts[stop:]]
         if len(parts) != len(targets):
             raise Unsuited(value)
         for target, part in zip(targets, parts, strict=True):
@@ -224,10 +228,12 @@ class Writer(Expressions):
                 self._own(variable, scope, name)
             self.write(ast.AugAssign(store(variable), statement.op, self.code(value)))
         elif isinstance(target, ast.Subscript):
-            base = self.before(self.evaluate(target.value, scope), [target.slice, statement.value])
-            index = self.before(self.evaluate(target.slice, scope), [statement.value])
+            base = self.before(self.evaluate(target.value, scope), [target.slice])
+            index = self.evaluate(target.slice, scope)
             value = self.evaluate(statement.value, scope)
-            if isinstance(base, (Items, Fields)):
+            # the entry is read before the value is computed, which may change it
+            has_call = any([isinstance(part, ast.Call) for part in ast.walk(statement.value)])
+            if isinstance(base, (Items, Fields)) or has_call:
                 raise Unsuited(target)
             place = ast.Subscript(self.code(base), self.code(index), ast.Store())
             self.write(ast.AugAssign(place, statement.op, self.code(value)))
@@ -238,6 +244,7 @@ class Writer(Expressions):
         parts = parts_of(self.evaluate(loop.iter, scope))
         if parts is None or loop.orelse or len(parts) > _MOST_ROUNDS:
             raise Unsuited(loop)
+        n = len(parts)
         for part in list(parts):
             self._assign(loop.target, part, scope)
             try:
@@ -248,6 +255,8 @@ class Writer(Expressions):
                 continue
             if value is not None:
                 return value
+        if len(parts) != n:  # in the loop
+            raise Unsuited(loop)
         return None
 
     # Branches that depend on a variable
@@ -289,6 +298,9 @@ class Writer(Expressions):
                 value = self._joined(first, second, block, other)
                 self.write(ast.If(test, block, other))
                 return value
+            self.write(ast.If(test, [ast.Raise(load("Otherwise"))], []))
+            self.block.extend(other)
+            return second
         self.write(ast.If(test, [ast.Raise(load("Otherwise"))], []))
         return self._run(rest, scope)
 
@@ -305,7 +317,7 @@ class Writer(Expressions):
     def _apart(self, run: Callable[[], Meaning | None]) -> tuple[Meaning | None, list[ast.stmt]]:
         """What a branch returns, and its statements."""
         around, self.block = self.block, []
-        self.depth += 1
+        place, self.place = self.place, object()
         try:
             value = run()
             return value, self.block
@@ -313,13 +325,13 @@ class Writer(Expressions):
             raise Unsuited(run) from None
         finally:
             self.block = around
-            self.depth -= 1
+            self.place = place
 
     def _joined(self, first: Meaning, second: Meaning, block: list[ast.stmt], other: list[ast.stmt]) -> Meaning:
         """What is the one or the other, depending on the branch."""
         if isinstance(first, Items) and isinstance(second, Items):
             parts = [self._joined(a, b, block, other) for a, b in zip(first.parts, second.parts, strict=True)]
-            return Items(parts, False, self.depth)
+            return Items(parts, False, self.place)
         name = self.new_name()
         block.append(ast.Assign([store(name)], self.code(first)))
         other.append(ast.Assign([store(name)], self.code(second)))
@@ -341,6 +353,7 @@ def _given_values(statement: ast.stmt) -> set[str]:
     return set()
 
 
-def _assigned(statement: ast.stmt) -> set[str]:
-    """The names that a statement assigns to."""
-    return {node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+def _assigned(statement: ast.AST) -> set[str]:
+    """The names that a statement, or something in it, gives a value."""
+    names = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    return names | {node.name for node in ast.walk(statement) if isinstance(node, ast.FunctionDef)}

@@ -42,11 +42,11 @@ class Code:
 
 @dataclass(frozen=True, eq=False)
 class Items:
-    """A list or tuple that need not exist when the new function runs, made in calls and branches so deep."""
+    """A list or tuple that need not exist when the new function runs, and the call or branch in which it was made."""
 
     parts: list[Meaning]
     is_list: bool
-    depth: int
+    place: object
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +54,7 @@ class Fields:
     """The same of a dict with strings as keys."""
 
     parts: dict[str, Meaning]
-    depth: int
+    place: object
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,14 +74,15 @@ LITERALS = (int, float, str, bool, type(None), type(...))
 class Scope:
     """The local variables of a call, and around them a scope or a function with its closure and globals."""
 
-    def __init__(self, around: Scope | FunctionType) -> None:
+    def __init__(self, around: Scope | FunctionType, local: frozenset[str] = frozenset()) -> None:
+        self.local = local
         self.values: dict[str, Meaning] = {}
         self.fixed: dict[str, str] = {}  # in a branch: names that it assigns to, and their variables in both
         self.around = around
 
     def copy(self) -> Scope:
         """The same variables, for a branch that ends the function."""
-        made = Scope(self.around)
+        made = Scope(self.around, self.local)
         made.values.update(self.values)
         made.fixed.update(self.fixed)
         return made
@@ -92,6 +93,8 @@ class Scope:
             return Code(ast.Name(self.fixed[name], ast.Load()))  # as it is now
         if name in self.values:
             return self.values[name]
+        if name in self.local:  # without a value, so far
+            raise Unsuited(name)
         return self.around.find(name) if isinstance(self.around, Scope) else Const(_free(self.around, name))
 
 
@@ -112,7 +115,7 @@ def _free(function: FunctionType, name: str) -> Any:
 def truth_of(value: Meaning) -> bool | None:
     """Whether it is true; None where that is not known."""
     if isinstance(value, Const):
-        return bool(value.value) if isinstance(value.value, (*LITERALS, tuple)) else None
+        return bool(value.value) if type(value.value) in (*LITERALS, tuple) else None
     if isinstance(value, (Items, Fields)):
         return bool(value.parts)
     return True if isinstance(value, Closure) else None
@@ -133,7 +136,7 @@ def parts_of(value: Meaning) -> list[Meaning] | None:
         return value.parts
     if isinstance(value, Fields):
         return [Const(key) for key in value.parts]
-    if isinstance(value, Const) and isinstance(value.value, (tuple, list, range)):
+    if isinstance(value, Const) and isinstance(value.value, (tuple, range)):
         return [Const(part) for part in value.value]
     return None
 
