@@ -21,7 +21,7 @@ error or a loop, or in another result than the way after it, the new function ra
 itself is called.
 
 Files: `function` makes the new function; `statements` and `expressions` write it; `values` has what an expression may stand
-for; `source` finds a function's source.
+for, `names` the names in a piece of code; `source` finds a function's source.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from fnn.specialise.names import load, store
 from fnn.specialise.values import (
     LITERALS,
     NONE,
@@ -22,11 +23,10 @@ from fnn.specialise.values import (
     is_fixed,
     is_same,
     parts_of,
+    result_of,
     truth_of,
 )
 
-# Of literals these are called now.
-_NOW: tuple[Callable[..., Any], ...] = (float, int, bool, len, range, round, min, max)
 _MOST_STATEMENTS = 2_000
 
 
@@ -304,7 +304,7 @@ class Expressions(ABC):
     def _call_of(self, f: Meaning, arguments: list[Meaning], options: dict[str, Meaning]) -> Meaning:
         called: Any = f.value if isinstance(f, Const) else f
         if not options:
-            known = _result_of(called, arguments)
+            known = result_of(called, arguments)
             if known is not None:
                 return known
         is_starred = any([isinstance(value, Code) and isinstance(value.code, ast.Starred) for value in arguments])
@@ -319,36 +319,3 @@ class Expressions(ABC):
                 del block[n:]
         keywords = [ast.keyword(name, self.code(value)) for name, value in options.items()]
         return Code(ast.Call(self.code(f), [self.code(value) for value in arguments], keywords))
-
-
-def _result_of(f: Any, arguments: list[Meaning]) -> Meaning | None:
-    """The result of a call, where it is known now."""
-    first, *rest = arguments or [NONE]
-    if isinstance(first, (Items, Fields)):
-        if f is len:
-            return Const(len(first.parts))
-        if f is isinstance and isinstance(rest[0], Const):
-            made = dict if isinstance(first, Fields) else list if first.is_list else tuple
-            return Const(issubclass(made, rest[0].value))
-        return None
-    known = [value.value for value in arguments if isinstance(value, Const)]
-    if len(known) < len(arguments):
-        return None
-    if f is callable:
-        return Const(callable(known[0]))
-    if not any([f is now for now in _NOW]) or not all([type(value) in (*LITERALS, tuple, range) for value in known]):
-        return None
-    try:
-        return Const(f(*known))
-    except Exception as error:  # as above
-        raise Unsuited(f) from error
-
-
-def load(name: str) -> ast.Name:
-    """A name that is read."""
-    return ast.Name(name, ast.Load())
-
-
-def store(name: str) -> ast.Name:
-    """A name that is assigned to."""
-    return ast.Name(name, ast.Store())

@@ -21,8 +21,9 @@ def specialised(f: Callable[..., Any], n: int) -> Callable[..., Any] | None:
         writer.finish(writer.write_out(f, [Name(name) for name in names], {}))
     except Unsuited:
         return None
-    parameters = ast.arguments([ast.arg(name) for name in names], [], None, [], [], None, [])
-    module = ast.fix_missing_locations(ast.Module([ast.FunctionDef("special", parameters, writer.block, [])], []))
+    module = ast.parse(f"def special({', '.join(names)}): pass")  # as this version of Python has definitions
+    module.body[0].body = writer.block  # type: ignore[attr-defined]  # it is a FunctionDef
+    ast.fix_missing_locations(module)
     space = {**writer.constants, "Otherwise": Otherwise, "__name__": getattr(f, "__module__", __name__)}
     exec(compile(module, "<written out by fnn.specialise>", "exec"), space)
     special: Any = space["special"]

@@ -8,7 +8,8 @@ from functools import partial
 from types import FunctionType, MethodType
 from typing import Any
 
-from fnn.specialise.expressions import Expressions, load, store
+from fnn.specialise.expressions import Expressions
+from fnn.specialise.names import assigned, given_values, load, store, variables
 from fnn.specialise.source import function_of
 from fnn.specialise.values import (
     NONE,
@@ -47,10 +48,10 @@ class Writer(Expressions):
         """The end: the function returns this. Variables are deleted behind their last use, so that their arrays' memory is
         that of the next ones, as where each function has its own variables."""
         self.block.append(ast.Return(self.code(value)))
-        have_values = set[str]().union(*[_given_values(statement) for statement in self.block])
-        used = _variables(self.block[-1])
+        have_values = set[str]().union(*[given_values(statement) for statement in self.block])
+        used = variables(self.block[-1])
         for i in range(len(self.block) - 2, -1, -1):
-            done = (_variables(self.block[i]) - used) & have_values
+            done = (variables(self.block[i]) - used) & have_values
             used |= done
             if done:
                 self.block.insert(i + 1, ast.Delete([ast.Name(name, ast.Del()) for name in sorted(done)]))
@@ -69,7 +70,7 @@ class Writer(Expressions):
                     {**{name: Const(value) for name, value in f.keywords.items()}, **options},
                 )
         if isinstance(f, Closure):
-            node, scope = f.node, Scope(f.scope, frozenset(_assigned(f.node)))
+            node, scope = f.node, Scope(f.scope, frozenset(assigned(f.node)))
             if node.args.kwonlyargs or not all([isinstance(default, ast.Constant) for default in node.args.defaults]):
                 raise Unsuited(f)  # they were evaluated where it was defined
             values, only = [self.evaluate(default, f.scope) for default in node.args.defaults], dict[str, Meaning]()
@@ -265,7 +266,7 @@ class Writer(Expressions):
         """None of which ends the function: names that they assign to have variables of their own."""
         around = dict(scope.fixed)
         given = set(around.values())
-        for name in sorted(_assigned(statement) - around.keys()):
+        for name in sorted(assigned(statement) - around.keys()):
             old = scope.values.get(name)
             if isinstance(old, Name) and old.name in self._maybe:
                 raise Unsuited(statement)
@@ -279,7 +280,7 @@ class Writer(Expressions):
         body = self._apart(lambda: self._run(statement.body, scope))[1]
         orelse = self._apart(lambda: self._run(statement.orelse, scope))[1]
         made = ast.If(test, body or [ast.Pass()], orelse)
-        self._maybe |= set(scope.fixed.values()) - _given_values(made) - given
+        self._maybe |= set(scope.fixed.values()) - given_values(made) - given
         scope.fixed = around
         self.write(made)
 
@@ -336,24 +337,3 @@ class Writer(Expressions):
         block.append(ast.Assign([store(name)], self.code(first)))
         other.append(ast.Assign([store(name)], self.code(second)))
         return Name(name)
-
-
-def _variables(statement: ast.AST) -> set[str]:
-    """The variables of the new function in a statement."""
-    return {node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and node.id.startswith("v")}
-
-
-def _given_values(statement: ast.stmt) -> set[str]:
-    """The variables that surely have a value behind a statement."""
-    if isinstance(statement, ast.Assign):
-        return _variables(statement.targets[0])
-    if isinstance(statement, ast.If):
-        body, orelse = (set[str]().union(*map(_given_values, part)) for part in (statement.body, statement.orelse))
-        return body & orelse
-    return set()
-
-
-def _assigned(statement: ast.AST) -> set[str]:
-    """The names that a statement, or something in it, gives a value."""
-    names = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-    return names | {node.name for node in ast.walk(statement) if isinstance(node, ast.FunctionDef)}

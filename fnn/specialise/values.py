@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import FunctionType, ModuleType
 from typing import Any, TypeAlias
@@ -69,6 +70,8 @@ Meaning: TypeAlias = "Const | Name | Code | Items | Fields | Closure"
 
 NONE = Const(None)
 LITERALS = (int, float, str, bool, type(None), type(...))
+# Of literals these are called now.
+_NOW: tuple[Callable[..., Any], ...] = (float, int, bool, len, range, round, min, max)
 
 
 class Scope:
@@ -161,3 +164,26 @@ def is_fixed(value: Any) -> bool:
         return True
     params = getattr(type(value), "__dataclass_params__", None)
     return params is not None and params.frozen and type(value).__module__.startswith("fnn.")
+
+
+def result_of(f: Any, arguments: list[Meaning]) -> Meaning | None:
+    """The result of a call, where it is known now."""
+    first, *rest = arguments or [NONE]
+    if isinstance(first, (Items, Fields)):
+        if f is len:
+            return Const(len(first.parts))
+        if f is isinstance and isinstance(rest[0], Const):
+            made = dict if isinstance(first, Fields) else list if first.is_list else tuple
+            return Const(issubclass(made, rest[0].value))
+        return None
+    known = [value.value for value in arguments if isinstance(value, Const)]
+    if len(known) < len(arguments):
+        return None
+    if f is callable:
+        return Const(callable(known[0]))
+    if not any([f is now for now in _NOW]) or not all([type(value) in (*LITERALS, tuple, range) for value in known]):
+        return None
+    try:
+        return Const(f(*known))
+    except Exception as error:  # an error of the function, which may never come to this
+        raise Unsuited(f) from error
