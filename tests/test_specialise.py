@@ -810,14 +810,14 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
         def run(*arguments: Any) -> Any:
             try:
-                return made(*arguments)
+                return made(*arguments) if made else None
             except Exception:
                 found.append("again")
                 raise
 
         return None if made is None else run
 
-    monkeypatch.setattr(specialise.function, "specialised", watched)
+    monkeypatch.setattr("fnn.specialise.function.specialised", watched)
     monkeypatch.setattr(specialise, "AFTER", 1)
     return found
 
@@ -832,7 +832,7 @@ def test_the_usual_optimizers_are_written_out(opt: fnn.Optimizer, written: list[
     for _ in range(4):
         vector, state = apply(np.ones(4), state, vector)
     (source,) = written
-    assert "update_flat" not in source
+    assert "update_flat(" not in source
 
 
 def test_the_step_of_a_small_net_is_written_out(written: list[str]) -> None:
