@@ -286,3 +286,23 @@ def test_a_negative_label_is_refused_however_many_classes_there_are(dtype: str) 
     x = np.zeros((2, 70_000))
     with pytest.raises(ValueError, match="label -100 is out of range"):
         fnn.cross_entropy(x, np.array([3, -100], dtype))
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i4", "i8", "u8"])
+@pytest.mark.parametrize("rows", [(31,), (32,), (8, 25)], ids=str)
+@pytest.mark.parametrize("classes", [2, 32, 33])
+def test_few_and_many_rows_and_classes_give_the_sums_of_a_loop(rows: tuple[int, ...], classes: int, dtype: str) -> None:
+    """The matrix may lie in memory by rows or by classes."""
+    x = RNG.normal(size=(*rows, classes))
+    labels: Any = RNG.integers(0, classes, rows).astype(dtype)
+    for smoothing in (0.0, 0.1):
+        loss, slope = fnn.value_and_grad(lambda x, s=smoothing: fnn.cross_entropy(x, labels, label_smoothing=s))(x)
+        expected, slopes = 0.0, np.zeros_like(x)
+        for i in np.ndindex(rows):
+            q = np.full(classes, smoothing / classes)
+            q[int(labels[i])] += 1 - smoothing
+            p = np.exp(x[i]) / np.exp(x[i]).sum()
+            expected -= (q * np.log(p)).sum() / labels.size
+            slopes[i] = (p - q) / labels.size
+        np.testing.assert_allclose(loss, expected, rtol=1e-12)
+        np.testing.assert_allclose(slope, slopes, atol=1e-15)

@@ -72,6 +72,20 @@ def f(a, b):
     x += b
     return x, a
 
+# a sum that two names have
+def f(a, b):
+    x = a + 1
+    y = x
+    x += b
+    return x, y
+
+# a sum that a list has
+def f(a, b):
+    x = a + 1
+    c = [x]
+    x += b
+    return x, c[0]
+
 # an array that a call changes
 def g(x):
     x += 1
