@@ -310,13 +310,11 @@ def updater(opt: Optimizer) -> Callable[[Array1, OptState[P], Array1], tuple[Arr
     by_keys: dict[tuple[str, ...], Callable[..., Any]] = {}
 
     def apply(grads: Array1, opt_state: OptState[P], params: Array1) -> tuple[Array1, OptState[P]]:
-        if opt_state.made_by != name:
-            raise ValueError(f"{name} was given the state of {opt_state.made_by}; make its own with optimizer.init(params)")
         slots = opt_state.slots
         keys = tuple(slots)
         step = by_keys.get(keys)
         if step is None:
-            step = by_keys[keys] = hot(_updater_of(opt, keys))
+            step = by_keys[keys] = hot(bound_update(opt, keys))
         try:
             made: tuple[Array1, OptState[P]] = step(grads, opt_state, params)
         except KeyError as error:
@@ -331,13 +329,17 @@ def updater(opt: Optimizer) -> Callable[[Array1, OptState[P], Array1], tuple[Arr
     return apply
 
 
-def _updater_of(opt: Optimizer, keys: tuple[str, ...]) -> Callable[[Array1, OptState[P], Array1], tuple[Array1, OptState[P]]]:
-    """The same for moments with these keys."""
+def bound_update(
+    opt: Optimizer, keys: tuple[str, ...]
+) -> Callable[[Array1, OptState[P], Array1], tuple[Array1, OptState[P]]]:
+    """The same for states whose moments have these keys. KeyError where one lacks a moment that is read."""
     name = type(opt).__name__
     owned = owns_updates(opt)
     update_flat = _bound(opt, keys)
 
     def step(grads: Array1, opt_state: OptState[P], params: Array1) -> tuple[Array1, OptState[P]]:
+        if opt_state.made_by != name:
+            raise ValueError(f"{name} was given the state of {opt_state.made_by}; make its own with optimizer.init(params)")
         slots, layout = opt_state.slots, opt_state.layout
         made: object = update_flat(grads, slots, params, opt_state.step, layout.segments)
         if not isinstance(made, tuple) or len(made) != 2:

@@ -14,8 +14,9 @@ from fnn.autodiff.transforms import detach, differentiate
 from fnn.functional.checks import check_int
 from fnn.mode import Mode, Train
 from fnn.optim.optimizer import Optimizer, check_is_optimizer, updater
+from fnn.optim.state import OptState
 from fnn.promises import ignores_mode
-from fnn.training.plan import Shapes, plan_of, shapes_of
+from fnn.training.plan import Buffer, Plan, Shapes, gradient_of, shapes_of, step_of
 from fnn.training.train_state import P, S, TrainState, stepped
 from fnn.tree import Record, freeze, show
 from fnn.tree import leaves as leaves_of
@@ -80,11 +81,13 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
     check_is_optimizer("train_step", opt)
     parts = _parts(check_int("train_step", "threads", threads), has_aux)
     reuse_large_blocks()
-    plan = None if has_aux else plan_of(loss)
+    gradient = None if has_aux else gradient_of(loss)
+    # In several threads the gradients of the parts are planned, in one the whole step.
+    plan = None if gradient is None else Plan(gradient if parts is not None else step_of(gradient, opt))
     apply = updater(opt)
     no_mode = ignores_mode(loss, "__call__")
     # Only a cache; one name bound to one tuple, so that threads cannot see half of it.
-    last: _Last = (None, [], None, None, None)
+    last: _Last = (None, [], None, _NONE, None)
 
     def step(ts: TrainState[Any, Any], /, *batch: Any, **options: Any) -> Any:
         nonlocal last, plan
@@ -95,52 +98,49 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
             )
         opt_state, key, before = ts.opt, ts.key, ts.state
         layout = opt_state.layout
-        made, leaves, vector, shapes, root = last
-        goes_on = made is not None and layout.structure.immutable and (ts is made or _has_params_of(ts, made))
-        if not goes_on:
+        made, leaves, vector, known, root = last
+        if made is None or not layout.structure.immutable or not (ts is made or _has_params_of(ts, made)):
             leaves = layout.leaves_of("train_step", "the parameters", ts.params)
             vector = layout.pack(leaves)
+            known = _NONE
+        elif made.state is not before:
+            known = _NONE
         if root is None or root.key is not key:
             root = Train(key)
         mode = root if no_mode else root.fold(ts.step)
-        aux = planned = buffer = None
-        planner = plan
         given = None if plan is None or options else shapes_of(batch)
-        is_known = (
-            goes_on
-            and made is not None
-            and made.state is before
-            and given is not None
-            and given == shapes
-            and not debug.is_active()
-        )
-        if is_known and planner is not None:
-            planned = (
-                planner.run(layout, leaves, before, mode, batch)
-                if parts is None
-                else parts.mean(
-                    lambda mode, batch, _: planner.run(layout, leaves, before, mode, batch), before, mode, batch, {}
-                )
-            )
-        if planned is not None:
-            value, state, grads, buffer = planned
-            if state is not before and not _same_kind(before, state):
-                state = freeze(state)
-                _check_state(before, state)
-        else:
+        planner = plan if given in known and not debug.is_active() else None
+        if planner is not None and parts is None:
+            planned = planner.run(opt_state, ts, leaves, vector, mode, *batch)
+            if planned is not None:
+                (value, new, leaves, vector), buffer = planned
+                planner.put_back(buffer, new.opt.slots)
+                if new.state is not before:
+                    state, known = _settled(before, new.state, known)
+                    if state is not new.state:
+                        new = stepped(leaves, state, new.opt, key, new.step)
+                last = (new, leaves, vector, known, root)
+                return new, value
+        found = None
+        if planner is not None and parts is not None:
+            found = parts.mean(partial(_by_plan, planner, opt_state, leaves, before), before, mode, batch, {})
+        is_planned = found is not None
+        if found is None:
             by_tape = partial(_by_tape, loss, has_aux, ts, leaves)
-            value, state, grads, aux = (
-                by_tape(mode, batch, options) if parts is None else parts.mean(by_tape, before, mode, batch, options)  # type: ignore[misc]  # never None
-            )
-            if is_known:  # only the plan runs into an error: a layer that it does not suit
+            found = by_tape(mode, batch, options) if parts is None else parts.mean(by_tape, before, mode, batch, options)
+            if planner is not None:  # only the plan runs into an error: a layer that it does not suit
                 plan = None
+        value, state, grads, aux = found  # type: ignore[misc]  # by the tape it is never None
         vector, new_opt = apply(grads, opt_state, vector)
-        if buffer is not None and planner is not None:
-            for used in (buffer,) if parts is None else buffer:
-                planner.put_back(used, new_opt.slots)
+        if is_planned:
+            for buffer in aux:
+                planner.put_back(buffer, new_opt.slots)  # type: ignore[union-attr]  # which gave it
+        state, known = _settled(before, state, known)
+        if given is not None:
+            known = known | {given} if len(known) < _MOST_SHAPES else frozenset({given})
         leaves = layout.views(vector)
         new = stepped(leaves, state, new_opt, key, ts.step + 1)
-        last = (new, leaves, vector, given, root)
+        last = (new, leaves, vector, known, root)
         return new, ((value, aux) if has_aux else value)
 
     return step
@@ -155,6 +155,17 @@ def _parts(threads: int, has_aux: bool) -> Parts | None:
     from fnn.training.parts import Parts  # noqa: PLC0415 (loads when it is used)
 
     return Parts(threads)
+
+
+def _by_plan(
+    plan: Plan, opt_state: OptState[Any], leaves: list[Value], state: Any, mode: Mode, batch: Sequence[Any], _: object
+) -> tuple[Any, Any, Array1, Buffer] | None:
+    """(loss, new state, gradient, and what holds it)."""
+    made = plan.run(opt_state, leaves, state, mode, *batch)
+    if made is None:
+        return None
+    (loss, state), buffer = made
+    return loss, state, buffer[1], buffer
 
 
 def _by_tape(
@@ -178,9 +189,13 @@ def _by_tape(
     return found.loss, state, layout.pack(grads), aux
 
 
-# What the last step made: the new TrainState, the leaves of its parameters, and the vector they are views of; and what it was
-# given: shapes and dtypes of its batch, and training with its key. The next step need not check them again.
-_Last: TypeAlias = tuple[TrainState[Any, Any] | None, list[Value], Value, Shapes | None, Train | None]
+# What the last step made: the new TrainState, the leaves of its parameters, and the vector they are views of; shapes and dtypes
+# of batches that ordinary steps have taken, one after the other, for parameters and a state like these; and training with its
+# key. The next step need not check them again.
+_Last: TypeAlias = "tuple[TrainState[Any, Any] | None, list[Value], Value, _Known, Train | None]"
+_Known: TypeAlias = frozenset[Shapes | None]
+_NONE: _Known = frozenset()
+_MOST_SHAPES = 1_000
 
 
 def _has_params_of(ts: TrainState[Any, Any], made: TrainState[Any, Any]) -> bool:
@@ -189,14 +204,14 @@ def _has_params_of(ts: TrainState[Any, Any], made: TrainState[Any, Any]) -> bool
 
 
 def _same_kind(before: Any, after: Any) -> bool:
-    """Whether a state is of the kind of another, and read-only; where it says no, a closer look may say that all is well."""
+    """Whether a state has the kind and shapes of another, and is read-only; where it says no, a closer look may say yes."""
     if after is before:
         return True
     cls = after.__class__
     if cls is not before.__class__:
         return False
     if cls is np.ndarray:
-        return after.dtype is before.dtype and is_frozen(after)
+        return after.dtype is before.dtype and after.shape == before.shape and is_frozen(after)
     if cls is tuple and len(after) == len(before):
         pairs = zip(before, after, strict=True)
     elif isinstance(after, Record):
@@ -215,8 +230,16 @@ def _state_and_aux(made: Any) -> tuple[Any, Any]:
     return made
 
 
-def _check_state(before: Any, after: Any) -> None:
-    """TypeError where a loss returns a state of another kind than it was given."""
+def _settled(before: Any, after: Any, known: _Known) -> tuple[Any, _Known]:
+    """The state that a step made, read-only, and what is known of batches, unless the state has other shapes now."""
+    if after is before or _same_kind(before, after):
+        return after, known
+    after = freeze(after)
+    return after, known if _check_state(before, after) else _NONE
+
+
+def _check_state(before: Any, after: Any) -> bool:
+    """TypeError where a loss returns a state of another kind than it was given; else whether its shapes are the same too."""
     old, new = leaves_of(before), leaves_of(after)
     unlike = type(before) is not type(after) or (isinstance(after, tuple) and len(before) != len(after))
     if unlike or [leaf.dtype for leaf in old] != [leaf.dtype for leaf in new]:
@@ -224,6 +247,7 @@ def _check_state(before: Any, after: Any) -> None:
             f"train_step: the loss returned the state {show(after)} for {show(before)}, which is of another kind or dtype; "
             "if it returns (loss, (state, aux)), say has_aux=True"
         )
+    return [leaf.shape for leaf in old] == [leaf.shape for leaf in new]
 
 
 def repeat(

@@ -29,17 +29,15 @@ class Layout(Generic[T]):
     It is a value: it compares by content and pickles; it holds no array.
     """
 
-    __slots__ = ("_cut", "_shapes", "dtype", "segments", "size", "structure")
+    __slots__ = ("dtype", "segments", "size", "structure", "views")
 
     def __init__(self, structure: Structure[T], segments: tuple[Segment, ...], dtype: np.dtype[np.floating]) -> None:
         self.structure = structure
         self.segments = segments
         self.dtype = dtype
         self.size = segments[-1].stop if segments else 0
-        cuts = [slice(segment.start, segment.stop) for segment in segments]
-        # all views by one call; of a single slice it would give the view alone
-        self._cut = itemgetter(*cuts) if len(cuts) > 1 else lambda vector: [vector[cut] for cut in cuts]
-        self._shapes = [(i, segment.shape) for i, segment in enumerate(segments) if len(segment.shape) != 1]
+        # views(vector): the leaves as views of the vector, read-only where it is
+        self.views: Callable[[Array1], list[Value]] = _views_of(segments)
 
     @classmethod
     def of(cls, name: str, tree: T, /) -> Layout[T]:
@@ -88,13 +86,6 @@ class Layout(Generic[T]):
                 raise
         return vector
 
-    def views(self, vector: Array1) -> list[Value]:
-        """The leaves as views of the vector, read-only where it is."""
-        leaves = list(self._cut(vector))
-        for i, shape in self._shapes:
-            leaves[i] = leaves[i].reshape(shape)
-        return leaves
-
     def unpack(self, vector: Array1) -> T:
         """The tree whose leaves are views of the vector."""
         return self.structure.unflatten(self.views(vector))
@@ -114,6 +105,22 @@ class Layout(Generic[T]):
 
     def __repr__(self) -> str:
         return f"Layout({self.dtype}[{self.size}] in {len(self.segments)} leaves)"
+
+
+def _views_of(segments: Sequence[Segment]) -> Callable[[Array1], list[Value]]:
+    """What cuts a vector into leaves: a function of its own, which a planned step writes out."""
+    cuts = [slice(segment.start, segment.stop) for segment in segments]
+    # all views by one call; of a single slice it would give the view alone
+    cut: Callable[[Array1], Sequence[Value]] = itemgetter(*cuts) if len(cuts) > 1 else lambda v: [v[cut] for cut in cuts]
+    shapes = tuple([(i, segment.shape) for i, segment in enumerate(segments) if len(segment.shape) != 1])
+
+    def views(vector: Array1) -> list[Value]:
+        leaves = list(cut(vector))
+        for i, shape in shapes:
+            leaves[i] = leaves[i].reshape(shape)
+        return leaves
+
+    return views
 
 
 def _segments(tree: PyTree, found: Iterable[Value]) -> tuple[Segment, ...]:
