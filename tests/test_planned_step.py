@@ -82,7 +82,7 @@ def watching() -> Iterator[Watched]:
 
     def run(self: Plan, *args: Any) -> Any:
         made = original(self, *args)
-        found.runs.append(None if made is None else made[2])
+        found.runs.append(None if made is None else made[1][1])
         if not any(self is plan for plan in found.plans):
             found.plans.append(self)
         return made
@@ -448,19 +448,74 @@ def test_a_part_that_is_replaced_is_what_the_next_steps_use(name: str, body: str
         assert bits(ts, loss) == expected
 
 
-def test_a_smaller_last_batch_is_not_planned_and_neither_is_the_first_after_it() -> None:
+def test_batches_of_several_shapes_are_planned_each_from_its_second_on() -> None:
     model, opt = model_for("norm and dropout", CE), fnn.Adam(0.01)
     step, reference = fnn.train_step(fnn.supervised(model, fnn.cross_entropy), opt), without_plan(model, fnn.cross_entropy, opt)
     ts = start_of(model, opt, 0)
     planned = []
     with watching() as found:
-        for i, n in enumerate([4, 4, 4, 3, 4, 4]):
+        for i, n in enumerate([4, 4, 4, 3, 4, 3, 2, 3]):
             batch = batch_of(CE, n, i)
             expected = bits(*reference(ts, *batch))
             ts, loss = step(ts, *batch)
             assert bits(ts, loss) == expected
             planned.append(found.planned)
-    assert planned == [0, 1, 2, 2, 2, 3]
+    assert planned == [0, 1, 2, 2, 3, 4, 4, 5]
+
+
+@dataclass(frozen=True)
+class Remembers(fnn.Composable, Spec):
+    """A state of the shape of the last batch."""
+
+    def init(self, key: fnn.Key, /) -> Any:
+        return None, np.zeros((1, 3), np.float32)
+
+    def forward(self, params: None, state: Any, x: Any, mode: Any, /) -> Any:
+        return x + 0.5 * np.mean(state, axis=0), x * 1
+
+
+def test_what_is_known_of_batches_ends_where_the_state_has_another_shape() -> None:
+    model: Any = Remembers() >> loose.Dense(3, 3)
+    opt = fnn.Sgd(0.1)
+    step, reference = fnn.train_step(fnn.supervised(model, fnn.cross_entropy), opt), without_plan(model, fnn.cross_entropy, opt)
+    ts, planned = start_of(model, opt, 0), []
+    with watching() as found:
+        for i, n in enumerate([4, 4, 4, 1, 1, 1, 3, 3, 3]):
+            batch = batch_of(CE, n, i)
+            expected = bits(*reference(ts, *batch))
+            ts, loss = step(ts, *batch)
+            assert bits(ts, loss) == expected
+            planned.append(found.planned)
+    assert planned == [0, 0, 1, 1, 1, 2, 2, 2, 3]
+    # the state of the run, put in place of that of the last step, was checked with no batch
+    other = start_of(model, opt, 0).state
+    with watching() as found:
+        step(replace(ts, state=other), *batch_of(CE, 3, 0))
+    assert found.runs == []
+
+
+def test_steps_do_not_remember_shapes_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["fnn.training.train_step"], "_MOST_SHAPES", 3)
+    model, opt = model_for("norm and dropout", CE), fnn.Sgd(0.1)
+    step, ts = fnn.train_step(fnn.supervised(model, fnn.cross_entropy), opt), start_of(model, opt, 0)
+    planned = []
+    with watching() as found:
+        for i, n in enumerate([2, 3, 4, 2, 5, 5, 2, 3, 2]):
+            ts, _ = step(ts, *batch_of(CE, n, i))
+            planned.append(found.planned)
+    assert planned == [0, 0, 0, 1, 1, 2, 2, 2, 3]
+
+
+def test_a_planned_step_refuses_a_state_of_the_optimiser_with_other_moments() -> None:
+    model = model_for("norm and dropout", CE)
+    step, reference, ts = after(3, model, CE, fnn.Sgd(0.1, momentum=0.9))
+    batch = batch_of(CE, 4, 0)
+    more = {**ts.opt.slots, "more": np.zeros(3, np.float32)}
+    for slots, message in (({}, "the state has the moments .* and no"), (more, "the moments are .* expected those of the state")):
+        other = replace(ts, opt=replace(ts.opt, slots=slots))
+        for f in (step, reference):
+            with pytest.raises(ValueError, match=message):
+                f(other, *batch)
 
 
 def test_what_is_planned_runs_without_tracers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -1047,8 +1102,8 @@ def test_neither_an_error_keeps_a_batch_alive() -> None:
 
 def test_what_a_batch_is_known_by() -> None:
     a, b = np.zeros((2, 3), np.float32), np.zeros(2, np.int64)
-    assert planning.shapes_of((a, b)) == [(2, 3), a.dtype, (2,), b.dtype]
-    assert planning.shapes_of(()) == []
+    assert planning.shapes_of((a, b)) == ((2, 3), a.dtype, (2,), b.dtype)
+    assert planning.shapes_of(()) == ()
     for other in (np.float32(1), [1.0], None, 1.0, a.view(Marked)):
         assert planning.shapes_of((a, other)) is None
 
@@ -1182,9 +1237,10 @@ def test_a_criterion_that_cannot_be_hashed_is_planned() -> None:
     loss: Any = fnn.supervised(fnn.Dense(3, 1), Listed([2.0]))
     ts = fnn.start(fnn.Dense(3, 1), opt, fnn.key(0))
     mode = fnn.Train(fnn.key(1))
-    plan = planning.Plan(loss.bind)
+    gradient = planning.gradient_of(loss)
+    assert gradient is not None
     batch = np.ones((4, 3), "f4"), np.ones((4, 1), "f4")
-    assert plan.run(ts.opt.layout, fnn.tree.leaves(ts.params), ts.state, mode, batch) is not None
+    assert planning.Plan(gradient).run(ts.opt, fnn.tree.leaves(ts.params), ts.state, mode, *batch) is not None
 
 
 @dataclass(frozen=True, repr=False)

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from fnn.specialise.names import load, store
+from fnn.specialise.names import has, load, store
 from fnn.specialise.values import (
     LITERALS,
     NONE,
@@ -85,7 +85,7 @@ class Expressions(ABC):
         """The value, computed before any calls in what comes later."""
         if isinstance(value, Code) and not self._held:
             for node in later:
-                if node is not None and any([isinstance(part, ast.Call) for part in ast.walk(node)]):
+                if node is not None and has(node, (ast.Call,)):
                     return Name(self.variable(value))
         return value
 

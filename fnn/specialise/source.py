@@ -10,6 +10,7 @@ from types import CodeType
 from typing import TypeAlias
 
 from fnn.specialise import LOADED
+from fnn.specialise.names import nodes
 from fnn.specialise.values import Unsuited
 
 Function: TypeAlias = "ast.FunctionDef | ast.Lambda"
@@ -40,7 +41,7 @@ def _functions_in(source: str, lines_before: int, code: CodeType) -> list[Functi
     """The functions in a piece of source that may have this code."""
     found: list[Function] = []
     places = {(line, column) for line, _, column, _ in code.co_positions()}
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes(ast.parse(source)):
         if isinstance(node, ast.FunctionDef):
             first = min([node.lineno, *[decorator.lineno for decorator in node.decorator_list]])
             if node.name == code.co_name and first + lines_before == code.co_firstlineno:

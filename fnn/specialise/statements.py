@@ -9,7 +9,7 @@ from types import FunctionType, MethodType
 from typing import Any
 
 from fnn.specialise.expressions import Expressions
-from fnn.specialise.names import assigned, given_values, load, store, variables
+from fnn.specialise.names import assigned, given_values, has, load, store, variables
 from fnn.specialise.source import function_of
 from fnn.specialise.values import (
     NONE,
@@ -70,7 +70,7 @@ class Writer(Expressions):
                     {**{name: Const(value) for name, value in f.keywords.items()}, **options},
                 )
         if isinstance(f, Closure):
-            node, scope = f.node, Scope(f.scope, frozenset(assigned(f.node)))
+            node, scope = f.node, Scope(f.scope, assigned(f.node))
             if node.args.kwonlyargs or not all([isinstance(default, ast.Constant) for default in node.args.defaults]):
                 raise Unsuited(f)  # they were evaluated where it was defined
             values, only = [self.evaluate(default, f.scope) for default in node.args.defaults], dict[str, Meaning]()
@@ -80,7 +80,7 @@ class Writer(Expressions):
             only = {name: Const(value) for name, value in (f.__kwdefaults__ or {}).items()}
         else:
             raise Unsuited(f)
-        if any([f is active for active in self._active]) or any([isinstance(part, _PAUSES) for part in ast.walk(node)]):
+        if any([f is active for active in self._active]) or has(node, _PAUSES):
             raise Unsuited(f)
         names = [a.arg for a in [*node.args.posonlyargs, *node.args.args]]
         given = {**dict(zip(names[len(names) - len(values) :], values, strict=True)), **only}
@@ -131,7 +131,7 @@ class Writer(Expressions):
                 known = truth_of(test)
                 if known is not None:
                     return self._run([*(statement.body if known else statement.orelse), *rest], scope)
-                if any([isinstance(node, _JUMPS) for node in ast.walk(statement)]):
+                if has(statement, _JUMPS):
                     return self._run_either(self.code(test), statement, rest, scope)
                 self._run_branches(self.code(test), statement, scope)
             elif isinstance(statement, ast.For):
@@ -233,8 +233,7 @@ class Writer(Expressions):
             index = self.evaluate(target.slice, scope)
             value = self.evaluate(statement.value, scope)
             # the entry is read before the value is computed, which may change it
-            has_call = any([isinstance(part, ast.Call) for part in ast.walk(statement.value)])
-            if isinstance(base, (Items, Fields)) or has_call:
+            if isinstance(base, (Items, Fields)) or has(statement.value, (ast.Call,)):
                 raise Unsuited(target)
             place = ast.Subscript(self.code(base), self.code(index), ast.Store())
             self.write(ast.AugAssign(place, statement.op, self.code(value)))

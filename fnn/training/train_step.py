@@ -116,9 +116,10 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
                 (value, new, leaves, vector), buffer = planned
                 planner.put_back(buffer, new.opt.slots)
                 if new.state is not before:
-                    state, known = _settled(before, new.state, known)
+                    state, is_like = _settled(before, new.state)
                     if state is not new.state:
                         new = stepped(leaves, state, new.opt, key, new.step)
+                    known = known if is_like else _NONE
                 last = (new, leaves, vector, known, root)
                 return new, value
         found = None
@@ -135,8 +136,10 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
         if is_planned:
             for buffer in aux:
                 planner.put_back(buffer, new_opt.slots)  # type: ignore[union-attr]  # which gave it
-        state, known = _settled(before, state, known)
-        if given is not None:
+        state, is_like = _settled(before, state)
+        if not is_like:
+            known = _NONE
+        elif given is not None:
             known = known | {given} if len(known) < _MOST_SHAPES else frozenset({given})
         leaves = layout.views(vector)
         new = stepped(leaves, state, new_opt, key, ts.step + 1)
@@ -230,12 +233,12 @@ def _state_and_aux(made: Any) -> tuple[Any, Any]:
     return made
 
 
-def _settled(before: Any, after: Any, known: _Known) -> tuple[Any, _Known]:
-    """The state that a step made, read-only, and what is known of batches, unless the state has other shapes now."""
+def _settled(before: Any, after: Any) -> tuple[Any, bool]:
+    """The state that a step made, read-only, and whether it has the shapes of that before."""
     if after is before or _same_kind(before, after):
-        return after, known
+        return after, True
     after = freeze(after)
-    return after, known if _check_state(before, after) else _NONE
+    return after, _check_state(before, after)
 
 
 def _check_state(before: Any, after: Any) -> bool:
