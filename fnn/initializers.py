@@ -6,10 +6,11 @@ kernel. Of a vector both fans are its length.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import erf, exp, isfinite, pi, prod, sqrt
 from operator import index
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
@@ -55,55 +56,43 @@ def _check_number(name: str, what: str, value: float, low: float = float("-inf")
         raise ValueError(f"initializers.{name}: {what} is {value}, expected a finite number{bound}")
 
 
-def _generator(key: Key, shape: tuple[int, ...], dtype: DTypeLike) -> np.random.Generator:
-    check_key("initializers", key)
-    _check(shape, dtype)
-    return key.generator()
-
-
-def _made(values: np.ndarray[Any, Any] | np.floating[Any], dtype: DTypeLike) -> np.ndarray[Any, Any]:
-    made = np.asarray(values, dtype)
-    owned: np.ndarray[Any, Any] = read_only(made if made.base is None else made.copy())
-    return owned
-
-
-class _Shown:
-    """Shown as one writes it: by its name in this module, or as the call that makes it."""
-
-    _maker: ClassVar[str] = ""
-
-    def __repr__(self) -> str:
-        named = [name for name, value in globals().items() if value.__class__ is self.__class__ and value == self]
-        return named[0] if named else f"{self._maker}({', '.join([repr(value) for value in self.__dict__.values()])})"
-
-
 @dataclass(frozen=True, repr=False)
-class _Constant(_Shown):
-    _maker = "constant"
-    value: float
+class _Drawn:
+    """An initialiser: draw(key, shape, *options) in the dtype that is asked for, read-only.
+
+    Where the options are a user's, `draw` is called as the function that makes it, behind a "_".
+    """
+
+    draw: Callable[..., np.ndarray[Any, Any]]
+    options: tuple[float | str, ...] = ()
 
     def __call__(self, key: Key, shape: tuple[int, ...], dtype: DTypeLike = np.float32, /) -> np.ndarray[Any, Any]:
         _check(shape, dtype)
-        return _made(np.full(shape, self.value, dtype), dtype)
+        made = np.asarray(self.draw(key, shape, *self.options), dtype)
+        owned: np.ndarray[Any, Any] = read_only(made if made.base is None else made.copy())
+        return owned
+
+    def __repr__(self) -> str:
+        """As one writes it: by its name in this module, or as the call that makes it."""
+        named = [name for name, value in globals().items() if value.__class__ is _Drawn and value == self]
+        return named[0] if named else f"{self.draw.__name__[1:]}({', '.join([repr(option) for option in self.options])})"
 
 
-@dataclass(frozen=True, repr=False)
-class _Normal(_Shown):
-    _maker = "normal"
-    scale: float
-
-    def __call__(self, key: Key, shape: tuple[int, ...], dtype: DTypeLike = np.float32, /) -> np.ndarray[Any, Any]:
-        return _made(_generator(key, shape, dtype).standard_normal(shape) * self.scale, dtype)
+def _generator(key: Key) -> np.random.Generator:
+    check_key("initializers", key)
+    return key.generator()
 
 
-@dataclass(frozen=True, repr=False)
-class _Uniform(_Shown):
-    _maker = "uniform"
-    low: float
-    high: float
+def _constant(key: Key, shape: tuple[int, ...], value: float) -> np.ndarray[Any, Any]:
+    return np.full(shape, value)
 
-    def __call__(self, key: Key, shape: tuple[int, ...], dtype: DTypeLike = np.float32, /) -> np.ndarray[Any, Any]:
-        return _made(_generator(key, shape, dtype).uniform(self.low, self.high, shape), dtype)
+
+def _normal(key: Key, shape: tuple[int, ...], scale: float) -> np.ndarray[Any, Any]:
+    return _generator(key).standard_normal(shape) * scale
+
+
+def _uniform(key: Key, shape: tuple[int, ...], low: float, high: float) -> np.ndarray[Any, Any]:
+    return _generator(key).uniform(low, high, shape)
 
 
 # the standard deviation of a standard normal cut off at +-2
@@ -112,69 +101,55 @@ _DENSITY_AT_CUT = exp(-0.5 * _CUT**2) / sqrt(2 * pi)
 _CUT_DEVIATION = sqrt(1 - 2 * _CUT * _DENSITY_AT_CUT / erf(_CUT / sqrt(2)))
 
 
-@dataclass(frozen=True, repr=False)
-class _TruncatedNormal(_Shown):
-    _maker = "truncated_normal"
-    scale: float
-
-    def __call__(self, key: Key, shape: tuple[int, ...], dtype: DTypeLike = np.float32, /) -> np.ndarray[Any, Any]:
-        generator = _generator(key, shape, dtype)
-        values = generator.standard_normal(shape)
-        while np.any(outside := np.abs(values) > _CUT):
-            values[outside] = generator.standard_normal(int(outside.sum()))
-        return _made(values * (self.scale / _CUT_DEVIATION), dtype)
+def _truncated_normal(key: Key, shape: tuple[int, ...], scale: float) -> np.ndarray[Any, Any]:
+    generator = _generator(key)
+    values = generator.standard_normal(shape)
+    while np.any(outside := np.abs(values) > _CUT):
+        values[outside] = generator.standard_normal(int(outside.sum()))
+    return values * (scale / _CUT_DEVIATION)
 
 
-@dataclass(frozen=True, repr=False)
-class _VarianceScaling(_Shown):
+def _variance_scaling(
+    key: Key, shape: tuple[int, ...], gain: float, fan: Literal["in", "average"], distribution: Literal["normal", "uniform"]
+) -> np.ndarray[Any, Any]:
     """Variance gain / fan, with fan the number of inputs ("in") or the mean of inputs and outputs ("average")."""
-
-    gain: float
-    fan: Literal["in", "average"]
-    distribution: Literal["normal", "uniform"]
-
-    def __call__(self, key: Key, shape: tuple[int, ...], dtype: DTypeLike = np.float32, /) -> np.ndarray[Any, Any]:
-        _check(shape, dtype)
-        fan_in, fan_out = _fans(shape)
-        fan = fan_in if self.fan == "in" else (fan_in + fan_out) / 2
-        deviation = sqrt(self.gain / max(fan, 1))
-        if self.distribution == "normal":
-            return _Normal(deviation)(key, shape, dtype)
-        # uniform on [-a, a] has variance a^2 / 3
-        bound = sqrt(3) * deviation
-        return _Uniform(-bound, bound)(key, shape, dtype)
+    fan_in, fan_out = _fans(shape)
+    deviation = sqrt(gain / max(fan_in if fan == "in" else (fan_in + fan_out) / 2, 1))
+    if distribution == "normal":
+        return _normal(key, shape, deviation)
+    # uniform on [-a, a] has variance a^2 / 3
+    bound = sqrt(3) * deviation
+    return _uniform(key, shape, -bound, bound)
 
 
-@dataclass(frozen=True, repr=False)
-class _Orthogonal(_Shown):
-    def __call__(self, key: Key, shape: tuple[int, ...], dtype: DTypeLike = np.float32, /) -> np.ndarray[Any, Any]:
-        generator = _generator(key, shape, dtype)
-        if len(shape) < 2:
-            raise ValueError(f"initializers.orthogonal: the shape is {shape}, expected at least two axes")
-        rows, columns = prod(shape[:-1]), shape[-1]
-        tall = generator.standard_normal((max(rows, columns), min(rows, columns)))
-        q, r = np.linalg.qr(tall)
-        # with the signs of r's diagonal, q is uniform over all orthogonal matrices (Mezzadri 2007, section 5)
-        q = q * np.where(np.diagonal(r) < 0, -1.0, 1.0)
-        return _made(np.ascontiguousarray(q if rows >= columns else q.T).reshape(shape), dtype)
+def _orthogonal(key: Key, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+    generator = _generator(key)
+    if len(shape) < 2:
+        raise ValueError(f"initializers.orthogonal: the shape is {shape}, expected at least two axes")
+    rows, columns = prod(shape[:-1]), shape[-1]
+    tall = generator.standard_normal((max(rows, columns), min(rows, columns)))
+    q, r = np.linalg.qr(tall)
+    # with the signs of r's diagonal, q is uniform over all orthogonal matrices (Mezzadri 2007, section 5)
+    q = q * np.where(np.diagonal(r) < 0, -1.0, 1.0)
+    return np.ascontiguousarray(q if rows >= columns else q.T).reshape(shape)
 
 
-zeros = _Constant(0.0)
-ones = _Constant(1.0)
+zeros = _Drawn(_constant, (0.0,))
+ones = _Drawn(_constant, (1.0,))
 # Variance 2 / fan_in, which keeps the size of activations through relu (He et al. 2015, equation 10).
-he_normal = kaiming_normal = _VarianceScaling(2.0, "in", "normal")
-he_uniform = kaiming_uniform = _VarianceScaling(2.0, "in", "uniform")
+he_normal = kaiming_normal = _Drawn(_variance_scaling, (2.0, "in", "normal"))
+he_uniform = kaiming_uniform = _Drawn(_variance_scaling, (2.0, "in", "uniform"))
 # Variance 2 / (fan_in + fan_out), between what keeps activations and what keeps gradients (Glorot and Bengio 2010,
 # equations 12 and 16).
-glorot_normal = xavier_normal = _VarianceScaling(1.0, "average", "normal")
-glorot_uniform = xavier_uniform = _VarianceScaling(1.0, "average", "uniform")
+glorot_normal = xavier_normal = _Drawn(_variance_scaling, (1.0, "average", "normal"))
+glorot_uniform = xavier_uniform = _Drawn(_variance_scaling, (1.0, "average", "uniform"))
 # Variance 1 / fan_in, which keeps the size of activations through a linear layer, tanh or selu (LeCun et al. 1998,
 # equation 16).
-lecun_normal = _VarianceScaling(1.0, "in", "normal")
-lecun_uniform = _VarianceScaling(1.0, "in", "uniform")
+lecun_normal = _Drawn(_variance_scaling, (1.0, "in", "normal"))
+lecun_uniform = _Drawn(_variance_scaling, (1.0, "in", "uniform"))
 # A uniformly random matrix with orthonormal rows or columns, whichever are fewer; leading axes of a kernel count as rows
 # (Saxe et al. 2014).
-orthogonal = _Orthogonal()
+orthogonal = _Drawn(_orthogonal)
 
 
 def constant(value: float, /) -> Initializer:
@@ -185,23 +160,23 @@ def constant(value: float, /) -> Initializer:
     array([0.5, 0.5], dtype=float32)
     """
     _check_number("constant", "value", value)
-    return _Constant(value)
+    return _Drawn(_constant, (value,))
 
 
 def normal(scale: float = 0.01, /) -> Initializer:
     """Normal with mean 0 and standard deviation `scale`, small by default."""
     _check_number("normal", "scale", scale, 0)
-    return _Normal(scale)
+    return _Drawn(_normal, (scale,))
 
 
 def uniform(low: float, high: float, /) -> Initializer:
     """Uniform on [low, high)."""
     _check_number("uniform", "low", low)
     _check_number("uniform", "high", high, low)
-    return _Uniform(low, high)
+    return _Drawn(_uniform, (low, high))
 
 
 def truncated_normal(scale: float = 0.01, /) -> Initializer:
     """Normal with mean 0 and standard deviation `scale`, values beyond two deviations (before rescaling) drawn again."""
     _check_number("truncated_normal", "scale", scale, 0)
-    return _TruncatedNormal(scale)
+    return _Drawn(_truncated_normal, (scale,))

@@ -511,7 +511,7 @@ def test_a_planned_step_refuses_a_state_of_the_optimiser_with_other_moments() ->
     step, reference, ts = after(3, model, CE, fnn.Sgd(0.1, momentum=0.9))
     batch = batch_of(CE, 4, 0)
     more = {**ts.opt.slots, "more": np.zeros(3, np.float32)}
-    for slots, message in (({}, "the state has the moments .* and no"), (more, "the moments are .* expected those of the state")):
+    for slots, message in (({}, "the state has the moments .* and no"), (more, "the moments are .* expected those of the")):
         other = replace(ts, opt=replace(ts.opt, slots=slots))
         for f in (step, reference):
             with pytest.raises(ValueError, match=message):

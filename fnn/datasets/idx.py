@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 import math
 import os
-import zlib
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -40,6 +38,9 @@ def read_idx(path: Path, /) -> np.ndarray[Any, np.dtype[np.number[Any]]]:
         size = os.fstat(file.fileno()).st_size
         if not packed:
             return _read(os.fspath(path), file, size, exact=True)
+        import gzip  # noqa: PLC0415 (a millisecond, for the few who have such a file)
+        import zlib  # noqa: PLC0415
+
         try:
             with gzip.GzipFile(fileobj=file) as unpacked:
                 return _read(os.fspath(path), unpacked, size * _DEFLATE_RATIO, exact=False)

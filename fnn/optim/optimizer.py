@@ -329,9 +329,7 @@ def updater(opt: Optimizer) -> Callable[[Array1, OptState[P], Array1], tuple[Arr
     return apply
 
 
-def bound_update(
-    opt: Optimizer, keys: tuple[str, ...]
-) -> Callable[[Array1, OptState[P], Array1], tuple[Array1, OptState[P]]]:
+def bound_update(opt: Optimizer, keys: tuple[str, ...]) -> Callable[[Array1, OptState[P], Array1], tuple[Array1, OptState[P]]]:
     """The same for states whose moments have these keys. KeyError where one lacks a moment that is read."""
     name = type(opt).__name__
     owned = owns_updates(opt)

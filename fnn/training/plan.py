@@ -1,9 +1,9 @@
-"""The planned step: a supervised loss forwards and backwards without tracers, into one vector that is used again, and the update."""
+"""The planned step: the gradient of a supervised loss without tracers, in a vector that is used again, and the update."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -16,23 +16,28 @@ from fnn.specialise import hot
 from fnn.training.train_state import TrainState, stepped
 from fnn.tree import Layout
 
+if TYPE_CHECKING:
+    from fnn.training.parts import Parts
+
 Shapes: TypeAlias = tuple[tuple[int, ...] | np.dtype[Any], ...]
 
 # For a state of the optimiser and a gradient vector for parameters like its: what writes into that vector.
 Bind: TypeAlias = Callable[[OptState[Any], Array1], Callable[..., Any]]
 # A gradient vector, the layout that it is for, and the function that writes into it.
 Buffer: TypeAlias = tuple[Layout[Any], Array1, Callable[..., Any]]
-# A step without checks: loss, new TrainState, the leaves of its parameters, and the vector they are views of.
+# What a step makes: loss, new TrainState, the leaves of its parameters, and the vector they are views of.
 Stepped: TypeAlias = tuple[Scalar, TrainState[Any, Any], list[Value], Array1]
+# A step of a TrainState with these leaves and this vector on a batch, or None.
+Planned: TypeAlias = Callable[[TrainState[Any, Any], Sequence[Value], Array1, Mode, Sequence[Value]], Stepped | None]
 
 
 class Plan:
     """A function that writes a gradient, bound once and run in every step.
 
     It checks only what values can change, such as the range of labels: a step runs it for parameters and state that the step
-    before made, and a batch with shapes and dtypes that an ordinary step has had, so that the rest was checked then. Its kernels
-    are those of the ordinary way, and its results are the same bit for bit. Where it meets an error it gives None, and the
-    ordinary way says what is wrong.
+    before made, and a batch with shapes and dtypes that an ordinary step has taken, so that the rest was checked then. Its
+    kernels are those of the ordinary way, and its results are the same bit for bit. Where it meets an error it gives None, and
+    the ordinary way says what is wrong.
     """
 
     def __init__(self, bind: Bind) -> None:
@@ -75,29 +80,75 @@ def gradient_of(loss: object) -> Bind | None:
     return None if rule is None else lambda opt_state, vector: rule(loss, opt_state.layout.unpack(vector))
 
 
-def step_of(gradient: Bind, opt: Optimizer) -> Bind:
-    """A whole step, as one function to be written out: (ts, leaves, vector, mode, *batch) to `Stepped`, where the leaves of the
-    parameters are views of the vector."""
+def updated(
+    apply: Callable[..., tuple[Array1, OptState[Any]]],
+    views: Callable[[Array1], list[Value]],
+    grads: Array1,
+    ts: TrainState[Any, Any],
+    vector: Array1,
+    loss: Scalar,
+    state: Any,
+) -> Stepped:
+    """What a step makes of the gradient, and of the loss and the new state that came with it."""
+    new_vector, opt_state = apply(grads, ts.opt, vector)
+    leaves = views(new_vector)
+    return loss, stepped(leaves, state, opt_state, ts.key, ts.step + 1), leaves, new_vector
+
+
+def planned_step(gradient: Bind, opt: Optimizer) -> Planned:
+    """The whole step as one function, so that it can be written out whole."""
 
     def bind(opt_state: OptState[Any], grads: Array1) -> Callable[..., Stepped]:
         run = gradient(opt_state, grads)
-        keys = tuple(opt_state.slots)
-        n = len(keys)
-        update = bound_update(opt, keys)
+        update = bound_update(opt, tuple(opt_state.slots))  # which fails for a state with others
         views = opt_state.layout.views
 
         def step(ts: TrainState[Any, Any], leaves: Sequence[Value], vector: Array1, mode: Mode, *batch: Value) -> Stepped:
-            before = ts.opt
-            if len(before.slots) != n:
-                raise KeyError("moments with other names")
             loss, state = run(leaves, ts.state, mode, *batch)
-            new, opt_state = update(grads, before, vector)
-            new_leaves = views(new)
-            return loss, stepped(new_leaves, state, opt_state, ts.key, ts.step + 1), new_leaves, new
+            return updated(update, views, grads, ts, vector, loss, state)
 
         return step
 
-    return bind
+    plan = Plan(bind)
+
+    def planned(
+        ts: TrainState[Any, Any], leaves: Sequence[Value], vector: Array1, mode: Mode, batch: Sequence[Value]
+    ) -> Stepped | None:
+        made = plan.run(ts.opt, ts, leaves, vector, mode, *batch)
+        if made is None:
+            return None
+        result: Stepped
+        result, buffer = made
+        plan.put_back(buffer, result[1].opt.slots)
+        return result
+
+    return planned
+
+
+def planned_parts(gradient: Bind, apply: Callable[..., tuple[Array1, OptState[Any]]], parts: Parts) -> Planned:
+    """A step whose gradient is the mean of those of parts of the batch."""
+    plan = Plan(gradient)
+
+    def planned(
+        ts: TrainState[Any, Any], leaves: Sequence[Value], vector: Array1, mode: Mode, batch: Sequence[Value]
+    ) -> Stepped | None:
+        def of_part(mode: Mode, part: Sequence[Value], _: object) -> tuple[Scalar, Any, Array1, Buffer] | None:
+            made = plan.run(ts.opt, leaves, ts.state, mode, *part)
+            if made is None:
+                return None
+            (loss, state), buffer = made
+            return loss, state, buffer[1], buffer
+
+        found = parts.mean(of_part, ts.state, mode, batch, {})
+        if found is None:
+            return None
+        loss, state, grads, buffers = found
+        made = updated(apply, ts.opt.layout.views, grads, ts, vector, loss, state)
+        for buffer in buffers:
+            plan.put_back(buffer, made[1].opt.slots)
+        return made
+
+    return planned
 
 
 def shapes_of(batch: Sequence[Value]) -> Shapes | None:

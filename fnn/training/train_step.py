@@ -14,9 +14,8 @@ from fnn.autodiff.transforms import detach, differentiate
 from fnn.functional.checks import check_int
 from fnn.mode import Mode, Train
 from fnn.optim.optimizer import Optimizer, check_is_optimizer, updater
-from fnn.optim.state import OptState
 from fnn.promises import ignores_mode
-from fnn.training.plan import Buffer, Plan, Shapes, gradient_of, shapes_of, step_of
+from fnn.training.plan import Planned, Shapes, gradient_of, planned_parts, planned_step, shapes_of, updated
 from fnn.training.train_state import P, S, TrainState, stepped
 from fnn.tree import Record, freeze, show
 from fnn.tree import leaves as leaves_of
@@ -81,13 +80,13 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
     check_is_optimizer("train_step", opt)
     parts = _parts(check_int("train_step", "threads", threads), has_aux)
     reuse_large_blocks()
-    gradient = None if has_aux else gradient_of(loss)
-    # In several threads the gradients of the parts are planned, in one the whole step.
-    plan = None if gradient is None else Plan(gradient if parts is not None else step_of(gradient, opt))
     apply = updater(opt)
+    gradient = None if has_aux else gradient_of(loss)
+    plan: Planned | None = None
+    if gradient is not None:
+        plan = planned_step(gradient, opt) if parts is None else planned_parts(gradient, apply, parts)
     no_mode = ignores_mode(loss, "__call__")
-    # Only a cache; one name bound to one tuple, so that threads cannot see half of it.
-    last: _Last = (None, [], None, _NONE, None)
+    last: _Last | None = None  # only a cache; a step reads it once, so that no other thread changes it under way
 
     def step(ts: TrainState[Any, Any], /, *batch: Any, **options: Any) -> Any:
         nonlocal last, plan
@@ -96,53 +95,33 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
                 f"train_step: the first argument is a {type(ts).__name__}, expected a TrainState, as fnn.start or "
                 "fnn.train_state makes it"
             )
-        opt_state, key, before = ts.opt, ts.key, ts.state
-        layout = opt_state.layout
-        made, leaves, vector, known, root = last
-        if made is None or not layout.structure.immutable or not (ts is made or _has_params_of(ts, made)):
-            leaves = layout.leaves_of("train_step", "the parameters", ts.params)
-            vector = layout.pack(leaves)
+        remembered, before = last, ts.state
+        made, leaves, vector, known, root = (
+            remembered if remembered is not None and _goes_on(ts, remembered[0]) else _looked_at(ts)
+        )
+        if made.state is not before:
             known = _NONE
-        elif made.state is not before:
-            known = _NONE
-        if root is None or root.key is not key:
-            root = Train(key)
+        if root.key is not ts.key:
+            root = Train(ts.key)
         mode = root if no_mode else root.fold(ts.step)
         given = None if plan is None or options else shapes_of(batch)
         planner = plan if given in known and not debug.is_active() else None
-        if planner is not None and parts is None:
-            planned = planner.run(opt_state, ts, leaves, vector, mode, *batch)
-            if planned is not None:
-                (value, new, leaves, vector), buffer = planned
-                planner.put_back(buffer, new.opt.slots)
-                if new.state is not before:
-                    state, is_like = _settled(before, new.state)
-                    if state is not new.state:
-                        new = stepped(leaves, state, new.opt, key, new.step)
-                    known = known if is_like else _NONE
-                last = (new, leaves, vector, known, root)
-                return new, value
-        found = None
-        if planner is not None and parts is not None:
-            found = parts.mean(partial(_by_plan, planner, opt_state, leaves, before), before, mode, batch, {})
-        is_planned = found is not None
-        if found is None:
+        aux = None
+        planned = None if planner is None else planner(ts, leaves, vector, mode, batch)
+        if planned is None:
             by_tape = partial(_by_tape, loss, has_aux, ts, leaves)
-            found = by_tape(mode, batch, options) if parts is None else parts.mean(by_tape, before, mode, batch, options)
+            value, state, grads, aux = (
+                by_tape(mode, batch, options) if parts is None else parts.mean(by_tape, before, mode, batch, options)  # type: ignore[misc]  # never None
+            )
+            planned = updated(apply, ts.opt.layout.views, grads, ts, vector, value, state)
             if planner is not None:  # only the plan runs into an error: a layer that it does not suit
                 plan = None
-        value, state, grads, aux = found  # type: ignore[misc]  # by the tape it is never None
-        vector, new_opt = apply(grads, opt_state, vector)
-        if is_planned:
-            for buffer in aux:
-                planner.put_back(buffer, new_opt.slots)  # type: ignore[union-attr]  # which gave it
-        state, is_like = _settled(before, state)
-        if not is_like:
-            known = _NONE
-        elif given is not None:
-            known = known | {given} if len(known) < _MOST_SHAPES else frozenset({given})
-        leaves = layout.views(vector)
-        new = stepped(leaves, state, new_opt, key, ts.step + 1)
+            elif given is not None:
+                known = known | {given} if len(known) < _MOST_SHAPES else frozenset({given})
+        value, new, leaves, vector = planned
+        if new.state is not before and not _same_kind(before, new.state):
+            new, is_like = _settled(before, new, leaves)
+            known = known if is_like else _NONE
         last = (new, leaves, vector, known, root)
         return new, ((value, aux) if has_aux else value)
 
@@ -158,17 +137,6 @@ def _parts(threads: int, has_aux: bool) -> Parts | None:
     from fnn.training.parts import Parts  # noqa: PLC0415 (loads when it is used)
 
     return Parts(threads)
-
-
-def _by_plan(
-    plan: Plan, opt_state: OptState[Any], leaves: list[Value], state: Any, mode: Mode, batch: Sequence[Any], _: object
-) -> tuple[Any, Any, Array1, Buffer] | None:
-    """(loss, new state, gradient, and what holds it)."""
-    made = plan.run(opt_state, leaves, state, mode, *batch)
-    if made is None:
-        return None
-    (loss, state), buffer = made
-    return loss, state, buffer[1], buffer
 
 
 def _by_tape(
@@ -195,15 +163,23 @@ def _by_tape(
 # What the last step made: the new TrainState, the leaves of its parameters, and the vector they are views of; shapes and dtypes
 # of batches that ordinary steps have taken, one after the other, for parameters and a state like these; and training with its
 # key. The next step need not check them again.
-_Last: TypeAlias = "tuple[TrainState[Any, Any] | None, list[Value], Value, _Known, Train | None]"
+_Last: TypeAlias = "tuple[TrainState[Any, Any], list[Value], Array1, _Known, Train]"
 _Known: TypeAlias = frozenset[Shapes | None]
 _NONE: _Known = frozenset()
 _MOST_SHAPES = 1_000
 
 
-def _has_params_of(ts: TrainState[Any, Any], made: TrainState[Any, Any]) -> bool:
-    """Whether the parameters are those that a step made, where something else was replaced."""
-    return ts.params is made.params and ts.opt.layout is made.opt.layout
+def _looked_at(ts: TrainState[Any, Any]) -> _Last:
+    """The same of a TrainState that no step made."""
+    layout = ts.opt.layout
+    leaves = layout.leaves_of("train_step", "the parameters", ts.params)
+    return ts, leaves, layout.pack(leaves), _NONE, Train(ts.key)
+
+
+def _goes_on(ts: TrainState[Any, Any], made: TrainState[Any, Any]) -> bool:
+    """Whether the parameters are those that a step made; something else may have been replaced."""
+    layout = made.opt.layout
+    return layout.structure.immutable and (ts is made or (ts.params is made.params and ts.opt.layout is layout))
 
 
 def _same_kind(before: Any, after: Any) -> bool:
@@ -233,12 +209,11 @@ def _state_and_aux(made: Any) -> tuple[Any, Any]:
     return made
 
 
-def _settled(before: Any, after: Any) -> tuple[Any, bool]:
-    """The state that a step made, read-only, and whether it has the shapes of that before."""
-    if after is before or _same_kind(before, after):
-        return after, True
-    after = freeze(after)
-    return after, _check_state(before, after)
+def _settled(before: Any, new: TrainState[Any, Any], leaves: list[Value]) -> tuple[TrainState[Any, Any], bool]:
+    """A new TrainState whose state may be unlike that before: with the state read-only, and whether its shapes are the same."""
+    state = freeze(new.state)
+    is_like = _check_state(before, state)
+    return (new if state is new.state else stepped(leaves, state, new.opt, new.key, new.step)), is_like
 
 
 def _check_state(before: Any, after: Any) -> bool:
