@@ -31,8 +31,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-# Calls after which a function is written out. On small nets that takes 5 to 40 milliseconds, on deep ones a multiple: what it
-# saves in some two thousand calls.
+# Calls after which a function is written out. On small nets that takes 15 to 35 milliseconds, on deep ones a multiple: what it
+# saves in one to four thousand calls.
 AFTER = 2_000
 LOADED = time.time()  # source that is younger is not that of what runs
 
