@@ -11,7 +11,7 @@ A `Transform` maps updates, at first the gradient, to updates. An `Optimizer` gi
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, TypeAlias, overload
@@ -19,7 +19,7 @@ from typing import Any, TypeAlias, overload
 import numpy as np
 
 from fnn.arrays import Array1, Value, describe, read_only
-from fnn.optim.state import OptState, Segments, Slots
+from fnn.optim.state import OptState, Segments, Slots, checked_slots, frozen_like
 from fnn.promises import beside
 from fnn.specialise import hot
 from fnn.tree import Layout, flatten, show
@@ -99,15 +99,15 @@ class Optimizer(Rule):
 
         Raises TypeError, with the path, for a leaf that is not floating and for leaves of several dtypes.
         """
-        layout: Layout[P] = Layout.of(f"{type(self).__name__}.init", params)
+        name = type(self).__name__
+        layout: Layout[P] = Layout.of(f"{name}.init", params)
         if not layout.segments:
             raise TypeError(
-                f"{type(self).__name__}.init: there are no arrays in {show(params)}, hence nothing to train; Python numbers "
-                "are constants"
+                f"{name}.init: there are no arrays in {show(params)}, hence nothing to train; Python numbers are constants"
             )
         vector = read_only(layout.pack(flatten(params)[0]))
-        slots = _frozen_slots(self, "init_flat", self.init_flat(vector, layout.segments), None, layout.dtype)
-        return OptState(0, slots, layout, type(self).__name__)
+        slots = checked_slots(f"{name}.init_flat", self.init_flat(vector, layout.segments), None, layout.dtype)
+        return OptState(0, slots, layout, name)
 
     def __rshift__(self, other: Transform, /) -> OptimizerChain:
         """This, then a transform of what it adds to the parameters."""
@@ -263,47 +263,6 @@ def _keys_by_part(keys: tuple[str, ...], n: int) -> tuple[tuple[tuple[str, str],
     return tuple([tuple([(key, key[len(f"{i}.") :]) for key in keys if key.startswith(f"{i}.")]) for i in range(n)])
 
 
-def _frozen_like(slots: Any, like: Mapping[str, Array1]) -> Slots | None:
-    """The usual moments, read-only: as they were, or new and of the same kind. None for any that need a closer look."""
-    if not isinstance(slots, dict) or slots.keys() != like.keys():
-        return None
-    frozen: dict[str, Array1] = {}
-    for key in slots:
-        vector, before = slots[key], like[key]
-        if vector is not before and (
-            vector.__class__ is not np.ndarray or vector.shape != before.shape or vector.dtype is not before.dtype
-        ):
-            return None
-        vector.setflags(write=False)
-        frozen[key] = vector
-    return frozen
-
-
-def _frozen_slots(opt: Optimizer, method: str, slots: Any, like: Mapping[str, Array1] | None, dtype: Any) -> Slots:
-    """The moments that an optimiser gave, read-only. TypeError or ValueError where they are not like those before."""
-    name = f"{type(opt).__name__}.{method}"
-    if not isinstance(slots, Mapping) or not all([isinstance(vector, np.ndarray) for vector in slots.values()]):
-        raise TypeError(f"{name}: the moments must be a dict of arrays by name, got {show(slots)}")
-    if like is not None and slots.keys() != like.keys():
-        raise ValueError(f"{name}: the moments are {sorted(slots)}, expected those of the state, {sorted(like)}")
-    for key, vector in slots.items():
-        before = vector if like is None else like[key]
-        expected = dtype if like is None else before.dtype
-        if vector.dtype.kind == "f" and vector.dtype != expected:
-            raise TypeError(
-                f"{name}: the moment {key!r} is {describe(vector)}, expected {expected}, as before and as the parameters"
-            )
-        if vector.shape != before.shape:
-            raise ValueError(f"{name}: the moment {key!r} is {describe(vector)}, expected {describe(before)}, as before")
-    return {key: _plain(vector) for key, vector in slots.items()}
-
-
-def _plain(vector: Value) -> Array1:
-    """The vector read-only, and a copy of one of a subclass, as a memory map is, whose flag others may set."""
-    made: Array1 = read_only(vector if vector.__class__ is np.ndarray else np.array(vector))
-    return made
-
-
 def updater(opt: Optimizer) -> Callable[[Array1, OptState[P], Array1], tuple[Array1, OptState[P]]]:
     """One step on vectors, (gradient, state, parameters) to the new parameters, read-only, and the new state."""
     name = type(opt).__name__
@@ -353,8 +312,8 @@ def bound_update(opt: Optimizer, keys: tuple[str, ...]) -> Callable[[Array1, Opt
             new = np.array(new, params.dtype)
         new.setflags(write=False)
         if moments is not slots:
-            frozen = _frozen_like(moments, slots)
-            moments = _frozen_slots(opt, "update_flat", moments, slots, params.dtype) if frozen is None else frozen
+            frozen = frozen_like(moments, slots)
+            moments = checked_slots(f"{name}.update_flat", moments, slots, params.dtype) if frozen is None else frozen
         state: Any = object.__new__(OptState)
         fields = state.__dict__  # one by one: update takes twice as long
         fields["step"] = opt_state.step + 1

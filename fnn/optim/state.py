@@ -8,9 +8,9 @@ from typing import Any, Generic, TypeAlias
 
 import numpy as np
 
-from fnn.arrays import Array1, read_only
+from fnn.arrays import Array1, Value, describe, read_only
 from fnn.optim.checks import check_hyper
-from fnn.tree import Layout, Record, Segment
+from fnn.tree import Layout, Record, Segment, show
 from fnn.tree.structure import T as P
 
 # read-only for the checker; a dict for trees and pickle
@@ -147,3 +147,43 @@ def _is_rate(key: str) -> bool:
 def _rate_of(vector: Array1) -> float:
     # the shortest number that rounds to what is stored: 0.1 rather than 0.10000000149 in float32
     return float(str(vector[0]))
+
+
+def frozen_like(slots: Any, like: Mapping[str, Array1]) -> Slots | None:
+    """The usual moments, read-only: as they were, or new and of the same kind. None for any that need a closer look."""
+    if not isinstance(slots, dict) or slots.keys() != like.keys():
+        return None
+    frozen: dict[str, Array1] = {}
+    for key in slots:
+        vector, before = slots[key], like[key]
+        if vector is not before and (
+            vector.__class__ is not np.ndarray or vector.shape != before.shape or vector.dtype is not before.dtype
+        ):
+            return None
+        vector.setflags(write=False)
+        frozen[key] = vector
+    return frozen
+
+
+def checked_slots(name: str, slots: Any, like: Mapping[str, Array1] | None, dtype: Any) -> Slots:
+    """The moments that a method of an optimiser gave, read-only. TypeError or ValueError where they are unlike those before."""
+    if not isinstance(slots, Mapping) or not all([isinstance(vector, np.ndarray) for vector in slots.values()]):
+        raise TypeError(f"{name}: the moments must be a dict of arrays by name, got {show(slots)}")
+    if like is not None and slots.keys() != like.keys():
+        raise ValueError(f"{name}: the moments are {sorted(slots)}, expected those of the state, {sorted(like)}")
+    for key, vector in slots.items():
+        before = vector if like is None else like[key]
+        expected = dtype if like is None else before.dtype
+        if vector.dtype.kind == "f" and vector.dtype != expected:
+            raise TypeError(
+                f"{name}: the moment {key!r} is {describe(vector)}, expected {expected}, as before and as the parameters"
+            )
+        if vector.shape != before.shape:
+            raise ValueError(f"{name}: the moment {key!r} is {describe(vector)}, expected {describe(before)}, as before")
+    return {key: _plain(vector) for key, vector in slots.items()}
+
+
+def _plain(vector: Value) -> Array1:
+    """The vector read-only, and a copy of one of a subclass, as a memory map is, whose flag others may set."""
+    made: Array1 = read_only(vector if vector.__class__ is np.ndarray else np.array(vector))
+    return made
