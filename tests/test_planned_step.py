@@ -488,10 +488,28 @@ def test_what_is_known_of_batches_ends_where_the_state_has_another_shape() -> No
             planned.append(found.planned)
     assert planned == [0, 0, 1, 1, 1, 2, 2, 2, 3]
     # the state of the run, put in place of that of the last step, was checked with no batch
-    other = start_of(model, opt, 0).state
+    other = replace(ts, state=start_of(model, opt, 0).state)
+    assert other.params is ts.params
     with watching() as found:
-        step(replace(ts, state=other), *batch_of(CE, 3, 0))
+        step(other, *batch_of(CE, 3, 0))
     assert found.runs == []
+
+
+def test_what_goes_on_with_another_key_or_learning_rate_is_planned() -> None:
+    model = model_for("norm and dropout", CE)
+    step, reference, ts = after(3, model, CE, fnn.Adam(0.01))
+    batch = batch_of(CE, 4, 0)
+    changes: list[Callable[[Any], Any]] = [
+        lambda ts: replace(ts, key=fnn.key(5)),
+        lambda ts: replace(ts, opt=ts.opt.with_learning_rate(0.5)),
+        lambda ts: replace(ts, step=70),
+    ]
+    for change in changes:
+        other = change(ts)
+        with watching() as found:
+            assert bits(*step(other, *batch)) == bits(*reference(other, *batch))
+        assert found.planned == 1
+        ts, _ = step(ts, *batch)
 
 
 def test_steps_do_not_remember_shapes_without_end(monkeypatch: pytest.MonkeyPatch) -> None:

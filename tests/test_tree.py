@@ -537,6 +537,8 @@ def test_freeze_copies_what_can_be_written_to_and_never_flips_a_flag(t: Tree) ->
     assert not any(flags(kept))
     assert not shares_memory(kept, t)
     assert [id(leaf) for leaf in tree.leaves(tree.freeze(kept))] == [id(leaf) for leaf in tree.leaves(kept)]
+    # itself where nothing can be written to: a list or dict would be shared
+    assert (tree.freeze(kept) is kept) == tree.flatten(kept)[1].immutable
 
 
 def read_only_view(a: Any) -> Any:

@@ -124,7 +124,8 @@ def astype(tree: T, dtype: DTypeLike, /) -> T:
 
 
 def freeze(tree: T, /) -> T:
-    """The same tree with read-only leaves: a leaf that somebody could write to is copied, the others are shared.
+    """The same tree with read-only leaves: a leaf that somebody could write to is copied, the others are shared. Where nobody
+    can write to anything it is the tree itself.
 
     Nothing of the caller's changes: the arrays that were writable stay so. Use it for parameters in dataclasses of
     your own; fnn's parameter classes do it when they are made.
@@ -136,7 +137,10 @@ def freeze(tree: T, /) -> T:
     {'a': array([1., 1.])}
     """
     found, structure = flatten(tree)
-    return structure.unflatten([frozen(leaf) for leaf in found])
+    kept = [frozen(leaf) for leaf in found]
+    if structure.immutable and all([a is b for a, b in zip(found, kept, strict=True)]):
+        return tree
+    return structure.unflatten(kept)
 
 
 def replace_at(tree: T, path: str, value: Any, /) -> T:
