@@ -15,6 +15,7 @@ import pytest
 import fnn
 from fnn.testing import LAYER_LAWS, LOSS_LAWS, OPTIMIZER_LAWS, Kink, check_grads, check_layer, check_loss, check_optimizer
 from fnn.testing import check_taylor as taylor
+from fnn.testing.laws import without_fixed_points
 
 RNG = np.random.default_rng(0)
 X: fnn.Array = RNG.normal(size=(4, 3))
@@ -259,6 +260,40 @@ class LooksAtPlace(Right):
         return x * params * np.arange(1, len(x) + 1, dtype=x.dtype)[:, None], state
 
 
+class LooksAtLastRow(Right):
+    def forward(self, params: Any, state: Any, x: Any, mode: fnn.Mode, /) -> Any:
+        return (x - x[-1:]) * params, state
+
+
+class NormalisesInEvaluation(Right):
+    def forward(self, params: Any, state: Any, x: Any, mode: fnn.Mode, /) -> Any:
+        mean = np.mean(x, axis=0)
+        return (x - mean) * params, state if mode == fnn.EVAL else 0.9 * state + 0.1 * fnn.stop_gradient(mean)
+
+
+class MutatesInputBesideState(Right):
+    def forward(self, params: Any, state: Any, x: Any, mode: fnn.Mode, /) -> Any:
+        x *= 2
+        return super().forward(params, state, x, mode)
+
+
+class MutatesState(Right):
+    def forward(self, params: Any, state: Any, x: Any, mode: fnn.Mode, /) -> Any:
+        if mode != fnn.EVAL:
+            state += 1
+        return super().forward(params, state, x, mode)
+
+
+class GivesNoPair(Right):
+    def init(self, key: fnn.Key, /) -> Any:
+        return np.ones(self.n, np.float32)
+
+
+class FailsInInit(Right):
+    def init(self, key: fnn.Key, /) -> Any:
+        raise RuntimeError("no weights today")
+
+
 @dataclass(frozen=True)
 class HoldsLambda(Right):
     f: Callable[[Any], Any] = field(default=lambda x: x * 1)
@@ -291,6 +326,10 @@ BROKEN_LAYERS: list[tuple[Any, str, str]] = [
     (MisshapenGradient(3), "gradient shapes", "it raised "),
     (ForgetsMask(3), "gradients", r"in training mode.*\n?.*the gradient by args\[0\]\['params'\] is wrong"),
     (LooksAtPlace(3), "batch permutation", "in evaluation mode the output depends on the order of the batch"),
+    (LooksAtLastRow(3), "batch permutation", "in evaluation mode the output depends on the order of the batch"),
+    (NormalisesInEvaluation(3), "row independence", "rows 0 to 1 alone give another output .*take those of the state"),
+    (MutatesInputBesideState(3), "purity", "it wrote to its argument x"),
+    (MutatesState(3), "purity", "it wrote to its argument state"),
     (HoldsLambda(3), "pickling", "the layer does not pickle .*must stand at the top of a module"),
     (ComparesByIdentity(3), "pickling", "not equal to it; make the class a frozen dataclass"),
 ]
@@ -312,6 +351,33 @@ def test_a_broken_layer_is_caught_by_its_law(layer: Any, law: str, message: str)
     assert law not in check_layer(layer, X, laws=[name for name in LAYER_LAWS if name == law], skip=(law,))
 
 
+@pytest.mark.parametrize("layer", [GivesNoPair(3), FailsInInit(3)], ids=repr)
+def test_a_layer_that_cannot_be_made_breaks_the_law_of_init(layer: Any) -> None:
+    with pytest.raises(AssertionError, match=r"breaks the law 'init': it raised .*\n  the law: init is a pure function"):
+        check_layer(layer, X)
+
+
+class DrawsWithOneKey(Right):
+    def forward(self, params: Any, state: Any, x: Any, mode: fnn.Mode, /) -> Any:
+        return x * params * (np.random.rand() if mode == fnn.Train(fnn.key(5)) else 1), state  # noqa: NPY002 (the mistake)
+
+
+def test_every_mode_is_looked_at() -> None:
+    modes = [fnn.EVAL, fnn.Train(fnn.key(6)), fnn.Train(fnn.key(5)), fnn.Train(fnn.key(7))]
+    with pytest.raises(AssertionError, match="two calls in training 2 mode"):
+        check_layer(DrawsWithOneKey(3), X, modes=modes, skip=("purity",))
+    with pytest.raises(ValueError, match="no modes for"):
+        check_layer(Right(3), X, modes=[])
+
+
+@pytest.mark.parametrize("n", range(2, 12))
+def test_orders_leave_no_row_in_its_place(n: int) -> None:
+    for seed in range(20):
+        order = without_fixed_points(n, seed)
+        assert sorted(order.tolist()) == list(range(n))
+        assert not np.any(order == np.arange(n))
+
+
 def test_every_law_has_something_that_breaks_it() -> None:
     assert {law for _, law, _ in BROKEN_LAYERS} == set(LAYER_LAWS)
     assert {law for _, law, _ in BROKEN_LOSSES} == set(LOSS_LAWS)
@@ -319,7 +385,7 @@ def test_every_law_has_something_that_breaks_it() -> None:
 
 
 def test_laws_that_say_nothing_of_an_object_are_not_counted() -> None:
-    assert "batch permutation" not in check_layer(fnn.Dense(3, 2), X[:1])
+    assert not {"batch permutation", "row independence"} & set(check_layer(fnn.Dense(3, 2), X[:1]))
     assert "gradients" not in check_layer(fnn.Function(one_hot), np.array([0, 2]))
     assert check_layer(fnn.Dropout(0.5), X, modes=[fnn.Train(fnn.key(0))], laws=("mode", "batch permutation", "state")) == (
         "state",
@@ -376,6 +442,10 @@ def misshapen(p: Any, t: Any) -> Any:
     return with_rule(right_loss, lambda g, p, t: ((p - t).T, t))(p, t)
 
 
+def weighs_the_last_row(p: Any, t: Any) -> Any:
+    return right_loss(p, t) + 0.1 * np.mean(p[-1])
+
+
 def weighs_the_first_row(p: Any, t: Any) -> Any:
     return np.mean((p - t) ** 2) + np.mean(p[0])
 
@@ -389,6 +459,7 @@ BROKEN_LOSSES: list[tuple[Any, str, str]] = [
     (misshapen, "gradient shapes", "it raised"),
     (sums, "gradients", "it is 12 times the right one at every entry"),
     (weighs_the_first_row, "batch permutation", "the loss depends on the order"),
+    (weighs_the_last_row, "batch permutation", "the loss depends on the order"),
 ]
 
 
@@ -422,6 +493,18 @@ class RightOptimizer(fnn.Optimizer):
     def update_flat(self, grads: Any, slots: Any, params: Any, step: int, segments: fnn.Segments, /) -> Any:
         speed = 0.5 * slots["speed"] - self.learning_rate * grads
         return speed.copy(), {"speed": speed}
+
+
+class WritesToParameters(RightOptimizer):
+    def update_flat(self, grads: Any, slots: Any, params: Any, step: int, segments: Any, /) -> Any:
+        params -= self.learning_rate * grads
+        return np.full_like(params, -0.0), slots
+
+
+class WritesToGradient(RightOptimizer):
+    def update_flat(self, grads: Any, slots: Any, params: Any, step: int, segments: Any, /) -> Any:
+        grads *= 2
+        return super().update_flat(grads, slots, params, step, segments)
 
 
 class WritesToMoment(RightOptimizer):
@@ -481,6 +564,8 @@ class HoldsSchedule(RightOptimizer):
 
 
 BROKEN_OPTIMIZERS: list[tuple[Any, str, str]] = [
+    (WritesToParameters(), "purity", "it wrote to its argument params: the root differs"),
+    (WritesToGradient(), "purity", "it wrote to its argument grads: the root differs"),
     (WritesToMoment(), "purity", r"it wrote to its argument state: \.slots\['speed'\] differs"),
     (CountsInItself(), "determinism", "two updates with the same arguments differ"),
     (RenamesMoment(), "purity", r"the moments are \['momentum'\], expected those of the state, \['speed'\]"),

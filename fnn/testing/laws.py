@@ -44,16 +44,19 @@ def check_laws(
         try:
             said = check(subject)
         except Exception as error:
-            found = str(error) if isinstance(error, AssertionError) else f"it raised {type(error).__name__}: {error}"
-            advice = f"where it cannot hold on purpose: {name}(..., skip=({law!r},))"
-            if not isinstance(error, AssertionError):
-                advice += "; an error that comes whatever the law is a mistake in the object, or in what it was given"
-            raise AssertionError(
-                f"{name}: {what} breaks the law {law!r}: {found}\n  the law: {first_line(check)}\n  {advice}"
-            ) from error
+            raise broken(name, what, law, check, error) from error
         if said is not False:
             held.append(law)
     return tuple(held)
+
+
+def broken(name: str, what: str, law: str, check: Law[Subject], error: Exception) -> AssertionError:
+    """What says that a law is broken, as an error showed."""
+    found = str(error) if isinstance(error, AssertionError) else f"it raised {type(error).__name__}: {error}"
+    advice = f"where it cannot hold on purpose: {name}(..., skip=({law!r},))"
+    if not isinstance(error, AssertionError):
+        advice += "; an error that comes whatever the law is a mistake in the object, or in what it was given"
+    return AssertionError(f"{name}: {what} breaks the law {law!r}: {found}\n  the law: {first_line(check)}\n  {advice}")
 
 
 def first_line(f: Callable[..., object]) -> str:
@@ -67,7 +70,12 @@ def global_state() -> tuple[object, ...]:
     return kind, np.asarray(keys).tobytes(), tuple(rest), tuple(sorted(np.geterr().items())), random.getstate()
 
 
-_GLOBALS = ("NumPy's global generator",) * 3 + ("NumPy's error handling (np.seterr)", "Python's global generator")
+_DRAW = "; all randomness comes from keys, in a layer as mode.key.generator()"
+_GLOBALS = (
+    *[f"NumPy's global generator{_DRAW}"] * 3,
+    "NumPy's error handling (np.seterr); write `with np.errstate(...):` around what needs it",
+    f"Python's global generator{_DRAW}",
+)
 
 
 def check_pure(call: Callable[..., object], /, **inputs: Tree) -> None:
@@ -77,7 +85,7 @@ def check_pure(call: Callable[..., object], /, **inputs: Tree) -> None:
     call(**given)
     after = global_state()
     for what, old, new in zip(_GLOBALS, before, after, strict=True):
-        assert old == new, f"it changed {what}; draw from the key that it is given, as mode.key.generator()"
+        assert old == new, f"it changed {what}"
     for name, value in inputs.items():
         where = unlike(given[name], value)
         assert not where, f"it wrote to its argument {name}: {where}; make a new array, as x = x + y for x += y"
@@ -157,6 +165,14 @@ def batch_size(*trees: Tree) -> int:
     return sizes.pop() if len(sizes) == 1 else 0
 
 
-def permuted(tree: Tree, order: Any) -> Tree:
-    """The tree with the rows of every leaf in another order."""
-    return map(lambda leaf: leaf[order], tree)
+def without_fixed_points(n: int, seed: int) -> Any:
+    """A random order of n rows in which none is in its place: each has that of the one before it in another order."""
+    order = np.random.Generator(np.random.PCG64(seed)).permutation(n)
+    moved = np.empty_like(order)
+    moved[order] = np.roll(order, 1)
+    return moved
+
+
+def rows_of(tree: Tree, which: Any) -> Tree:
+    """The tree with some rows of every leaf, a slice or numbers of rows in their order."""
+    return map(lambda leaf: leaf[which], tree)

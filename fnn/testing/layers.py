@@ -19,15 +19,18 @@ from fnn.testing.laws import (
     Law,
     Tree,
     batch_size,
+    broken,
     check_floats,
     check_laws,
     check_pure,
     check_spec_pickles,
     floating_as,
-    permuted,
     pickled,
+    rows_of,
     shares,
     unlike,
+    without_fixed_points,
+    writable,
 )
 from fnn.tree import leaves, map, paths, show
 
@@ -205,16 +208,15 @@ def batch_permutation(subject: LayerSubject) -> bool:
     n = batch_size(x)
     if n < 2:
         return False
-    order = np.random.Generator(np.random.PCG64(subject.seed)).permutation(n)
-    order = np.roll(order, 1) if np.array_equal(order, np.arange(n)) else order
+    order = without_fixed_points(n, subject.seed)
     said = False
     for name, mode in subject.modes.items():
         if subject.draws and mode != EVAL:
             continue
         said = True
-        (y, after), (z, after2) = (subject.forward(params, state, rows, mode) for rows in (x, permuted(x, order)))
+        (y, after), (z, after2) = (subject.forward(params, state, rows, mode) for rows in (x, rows_of(x, order)))
         assert batch_size(y) == n, f"in {name} mode the output is {show(y)}, expected {n} rows, those of x, {show(x)}"
-        where = unlike(permuted(y, order), z, rtol=1e-8, atol=1e-10)
+        where = unlike(rows_of(y, order), z, rtol=1e-8, atol=1e-10)
         assert not where, f"in {name} mode the output depends on the order of the batch: {where}"
         where = unlike(after, after2, rtol=1e-8, atol=1e-10)
         assert not where, f"in {name} mode the new state depends on the order of the batch: {where}"
@@ -223,9 +225,26 @@ def batch_permutation(subject: LayerSubject) -> bool:
             def f(p: Tree, rows: Tree, mode: Mode = mode) -> Any:
                 return sum([np.sum(np.tanh(leaf)) for leaf in leaves(subject.forward(p, state, rows, mode)[0])])
 
-            where = unlike(grad(f)(params, x), grad(f)(params, permuted(x, order)), rtol=1e-7, atol=1e-9)
+            where = unlike(grad(f)(params, x), grad(f)(params, rows_of(x, order)), rtol=1e-7, atol=1e-9)
             assert not where, f"in {name} mode the gradient by the parameters depends on the order of the batch: {where}"
     return said
+
+
+def row_independence(subject: LayerSubject) -> bool:
+    """In evaluation a part of the batch gives the same rows as the whole: a prediction does not depend on its neighbours."""
+    params, state, x = subject.inputs()
+    n = batch_size(x)
+    if n < 2 or EVAL not in subject.modes.values():
+        return False
+    for part in (slice(n // 2), slice(n // 2, n)):
+        whole, alone = (subject.forward(params, state, given, EVAL)[0] for given in (x, rows_of(x, part)))
+        assert batch_size(whole) == n, f"the output is {show(whole)}, expected {n} rows, those of x, {show(x)}"
+        where = unlike(rows_of(whole, part), alone, rtol=1e-8, atol=1e-10)
+        assert not where, (
+            f"rows {part.start or 0} to {part.stop - 1} alone give another output than within the batch: {where}; statistics "
+            "of the batch belong to training, in evaluation take those of the state"
+        )
+    return True
 
 
 def pickling(subject: LayerSubject) -> None:
@@ -250,6 +269,7 @@ LAYER_LAWS: Mapping[str, Law[LayerSubject]] = MappingProxyType(
         "gradient shapes": gradient_shapes,
         "gradients": gradients,
         "batch permutation": batch_permutation,
+        "row independence": row_independence,
         "pickling": pickling,
     }
 )
@@ -272,9 +292,11 @@ def check_layer(
     training mode (or in `modes`). Parameters are those of `init` moved a little at random, so that no weight is 0 or 1 by
     accident, and the state is that after one training step; `params` and `state` replace them where such ones make no sense.
     Gradients are checked up to `order`. `laws` names those to run (all of `LAYER_LAWS` by default), `skip` those to leave
-    out: "batch permutation" for a layer that mixes examples, "aliasing" for one that may return its input.
+    out: "batch permutation" and "row independence" for a layer that mixes examples, "aliasing" for one that may return its
+    input.
 
-    Raises AssertionError that names the law, what was found and what to do; ValueError for a law that doesn't exist.
+    Raises AssertionError that names the law, what was found and what to do; ValueError for a law that doesn't exist, and
+    without inputs or modes.
 
     >>> import fnn
     >>> check_layer(fnn.Dense(3, 2) >> fnn.tanh, np.ones((4, 3), np.float32), laws=("purity", "gradients"))
@@ -283,6 +305,8 @@ def check_layer(
     if not inputs:
         raise ValueError(f"check_layer: no example input for {layer!r}; write check_layer(layer, x)")
     chosen = (EVAL, _train(seed)) if modes is None else tuple(modes)
+    if not chosen:
+        raise ValueError(f"check_layer: no modes for {layer!r}; leave them out for evaluation and training")
     held: set[str] = set()
     for x in inputs:
         subject = _subject(layer, x, chosen, params, state, order, seed)
@@ -295,13 +319,27 @@ def _subject(
 ) -> LayerSubject:
     """The layer with parameters near its initial ones, and the state after one training step."""
     rng = np.random.Generator(np.random.PCG64(seed))
-    made: Tree = init(layer, key(seed))
+    try:
+        made: Tree = init(layer, key(seed))
+    except Exception as error:
+        raise broken("check_layer", repr(layer), "init", init_law, error) from error
     if params is None:
         params = map(lambda p: p + 0.1 * rng.standard_normal(p.shape), floating_as(made[0], np.float64))
     wide, before, x = floating_as((params, made[1] if state is None else state, x), np.float64)
     if state is None and leaves(before):
-        result = layer.forward(wide, before, x, _train(seed))
-        # where forward drops the state, a law will say so
-        before = result[1] if isinstance(result, tuple) and len(result) == 2 and show(result[1]) == show(before) else before
-    named = {"evaluation" if mode == EVAL else "training": mode for mode in modes}
-    return LayerSubject(layer, wide, before, x, named, seed, order)
+        try:
+            after = layer.forward(writable(wide), writable(before), writable(x), _train(seed))[1]
+        except Exception:  # a law will run into it too, and says what is wrong; as it will where forward drops the state
+            after = None
+        before = after if show(after) == show(before) else before
+    return LayerSubject(layer, wide, before, x, _named(modes), seed, order)
+
+
+def _named(modes: Collection[Mode]) -> dict[str, Mode]:
+    """Modes by names for messages: several of a kind are numbered."""
+    found: dict[str, Mode] = {}
+    for mode in modes:
+        kind = "evaluation" if mode == EVAL else "training"
+        n = sum([name.startswith(kind) for name in found])
+        found[f"{kind} {n + 1}" if n else kind] = mode
+    return found

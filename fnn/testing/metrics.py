@@ -18,8 +18,8 @@ from fnn.testing.laws import (
     check_laws,
     check_pure,
     check_spec_pickles,
-    permuted,
     pickled,
+    rows_of,
     shares,
     unlike,
 )
@@ -39,7 +39,7 @@ class MetricSubject:
 
     def measure(self, rows: Any) -> Any:
         """The state of some rows."""
-        return self.metric.measure(permuted(self.prediction, rows), permuted(self.target, rows))
+        return self.metric.measure(rows_of(self.prediction, rows), rows_of(self.target, rows))
 
     def check_same(self, a: Any, b: Any, what: str) -> None:
         """AssertionError where two states differ in value, by more than rounding."""
@@ -101,7 +101,7 @@ def unequal_batches(subject: MetricSubject) -> None:
     for _ in range(5):
         order = rng.permutation(n)
         parts = np.split(order, np.sort(rng.integers(1, n, 2)))
-        batches = [(permuted(subject.prediction, rows), permuted(subject.target, rows)) for rows in parts]
+        batches = [(rows_of(subject.prediction, rows), rows_of(subject.target, rows)) for rows in parts]
         state = reduce(lambda state, batch: metric.update(state, *batch), batches, metric.init())
         subject.check_same(state, whole, f"in batches of {[len(rows) for rows in parts]} rows and all at once the values are")
 

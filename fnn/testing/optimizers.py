@@ -44,7 +44,7 @@ class OptimizerSubject:
 
 
 def purity(subject: OptimizerSubject) -> None:
-    """init and update change no argument, no global generator and no global setting.
+    """init and update, and the two methods on vectors, change no argument, no global generator and no global setting.
 
     The moments that `update_flat` returns are made read-only: they must be fresh, not the gradient.
     """
@@ -52,6 +52,16 @@ def purity(subject: OptimizerSubject) -> None:
     grads, state, params = subject.inputs()
     check_pure(lambda params: opt.init(params), params=params)
     check_pure(lambda grads, state, params: update(opt, grads, state, params), grads=grads, state=state, params=params)
+    # which sees copies of the trees only: train_step gives the vectors themselves
+    segments, step = state.layout.segments, state.step
+    g, p = (state.layout.pack(leaves(tree)) for tree in (grads, params))
+    check_pure(lambda params: opt.init_flat(params, segments), params=p)
+    check_pure(
+        lambda grads, slots, params: opt.update_flat(grads, slots, params, step, segments),
+        grads=g,
+        slots=dict(state.slots),
+        params=p,
+    )
 
 
 def determinism(subject: OptimizerSubject) -> None:
