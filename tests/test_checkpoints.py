@@ -1266,3 +1266,17 @@ def test_the_digits_that_are_killed_again_and_again_end_with_the_same_bits(tmp_p
     # what has ended does not go on
     assert run_digits(tmp_path / "parts", 60)[1:] == [line.replace("whole", "parts") for line in whole[-2:]]
     check_same_files(tmp_path / "parts", tmp_path / "whole")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="files have no such modes there")
+def test_who_may_read_a_file_stays_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "own.safetensors"
+    fnn.save(path, np.ones(1))
+    path.chmod(0o600)
+    fnn.save(path, np.ones(2))
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_steps_that_latest_would_not_find_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="below 1e19"):
+        fnn.io.Checkpoints(tmp_path).save(np.ones(1), step=10**19)

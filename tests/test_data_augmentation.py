@@ -199,3 +199,14 @@ def test_mixup_mixes_images_and_labels_by_the_same_share() -> None:
 def test_errors(call: Callable[[], Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         call()
+
+
+def test_sizes_and_labels_of_other_kinds_are_refused() -> None:
+    x, f, g = np.ones((2, 8, 8, 1)), random_crop, mixup
+    crop: Any = f
+    for size, message in ((3, "size is 3, expected"), ((3.0, 3), "the height is 3.0"), ((3, True), "the width is True")):
+        with pytest.raises(TypeError, match=message):
+            crop(fnn.key(0), x, size)
+    mix: Any = g
+    with pytest.raises(TypeError, match="mixup: labels are a list"):
+        mix(fnn.key(0), x, [0, 1], 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import re
 import subprocess
 import sys
@@ -514,3 +515,16 @@ def test_batches_print_what_they_are() -> None:
     assert repr(batches(np.ones(5), 2)) == "Batches(of 2 of 5 rows, key=None, epoch=0, last='keep', start=0)"
     source: Rows[tuple[fnn.Array1, fnn.Int1]] = Source(2)
     assert len(batches(source, 1)) == 2
+
+
+def test_weights_may_be_as_large_or_as_small_as_numbers_are() -> None:
+    weights = np.array([1.0, 2.0, 0.0, 3.0])
+    expected = order(4, 2, fnn.key(0), weights=weights)
+    for size in (2.0**1020, 2.0**-1040):
+        np.testing.assert_array_equal(order(4, 2, fnn.key(0), weights=weights * size), expected)
+
+
+def test_batches_pickle() -> None:
+    made = batches((np.arange(6.0), np.arange(6)), 2, key=fnn.key(0))
+    for a, b in zip(made, pickle.loads(pickle.dumps(made)), strict=True):
+        np.testing.assert_array_equal(a[0], b[0])

@@ -300,3 +300,18 @@ def test_one_hot_is_a_value() -> None:
 def test_errors_of_one_hot(call: Callable[[], Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         call()
+
+
+def test_fractions_may_be_an_array_and_messages_name_the_function() -> None:
+    halves: Any = np.array([0.5, 0.5])
+    for a, b in zip(split(np.arange(10), halves, fnn.key(0)), split(np.arange(10), (0.5, 0.5), fnn.key(0)), strict=True):
+        np.testing.assert_array_equal(a, b)
+    loose: Any = k_fold
+    with pytest.raises(TypeError, match="k_fold: the number of rows is True"):
+        loose(True, 2, fnn.key(0))
+
+
+def test_subsets_pickle() -> None:
+    kept = subset((np.arange(6.0), np.arange(6)), np.array([4, 1]))
+    again = pickle.loads(pickle.dumps(kept))
+    np.testing.assert_array_equal(again[np.array([0, 1])][0], [4.0, 1.0])

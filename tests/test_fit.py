@@ -805,3 +805,34 @@ def test_a_row_is_flat() -> None:
     names = ["step", "epoch", "loss", "epoch_loss", "validation.loss", "seconds", "examples_per_second"]
     assert list(record.row()) == names
     assert "state" not in repr(record)
+
+
+def test_progress_may_go_to_what_only_writes() -> None:
+    class Written:
+        def __init__(self) -> None:
+            self.text = ""
+
+        def write(self, text: str) -> int:
+            self.text += text
+            return len(text)
+
+        def flush(self) -> None: ...
+
+    stream: Any = Written()
+    opt = fnn.Sgd(0.1)
+    step = fnn.train_step(fnn.supervised(fnn.Dense(2, 1), fnn.mse), opt)
+    x = np.ones((4, 2), np.float32)
+    for _ in fnn.fit(step, fnn.start(fnn.Dense(2, 1), opt, fnn.key(0)), (x, x[:, :1]), epochs=1, progress=stream):
+        pass
+    assert "epoch 1/1" in stream.text
+
+
+@pytest.mark.parametrize("size", [True, 2.0, 0])
+def test_evaluate_and_predict_take_numbers_of_rows(size: Any) -> None:
+    model = fnn.Dense(2, 1)
+    params, state = fnn.init(model, fnn.key(0))
+    x = np.ones((4, 2), np.float32)
+    with pytest.raises((TypeError, ValueError), match="predict: batch_size is"):
+        fnn.predict(model, params, state, x, batch_size=size)
+    loose: Any = fnn.predict
+    assert loose(model, params, state, x, batch_size=np.int64(3)).shape == (4, 1)

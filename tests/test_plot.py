@@ -7,6 +7,7 @@ import runpy
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -687,3 +688,18 @@ def test_the_gallery_writes_what_is_asked_for(
     runpy.run_path(str(ROOT / "examples" / "gallery.py"))["main"]()
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["activations.png", "network.png"]
     assert "network.png: " in capsys.readouterr().out
+
+
+def test_histograms_of_neighbouring_numbers() -> None:
+    (ax,) = fnn.plot.histograms({"a": np.array([1.0, np.nextafter(1.0, 2.0)])})
+    assert sum(bar.get_height() for bar in ax.patches) == 2  # type: ignore[attr-defined]  # rectangles
+
+
+def test_activations_that_are_partial_have_gaps_or_are_not_elementwise() -> None:
+    names = [ax.get_title() for ax in fnn.plot.activations([partial(fnn.elu, alpha=0.5), np.log])]
+    assert names == ["elu", "log"]
+    ax = fnn.plot.activations(np.log)[0]
+    curve, slope = (np.asarray(line.get_ydata()) for line in ax.lines[:2])
+    np.testing.assert_array_equal(np.isnan(curve), np.isnan(slope))
+    with pytest.raises(ValueError, match="not elementwise"):
+        fnn.plot.activations(lambda x: x[::-1])

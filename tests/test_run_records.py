@@ -437,3 +437,11 @@ def test_a_log_without_steps_keeps_its_records(tmp_path: Path) -> None:
         records.append({"loss": 5})
         records.drop_after(0)
     assert read_csv_log(tmp_path / "log") == [{"loss": 5}]
+
+
+def test_two_fields_of_one_name_are_refused(tmp_path: Path) -> None:
+    with CsvLog(tmp_path / "log.csv") as log, pytest.raises(ValueError, match=r"two fields would be the column 'a\.b'"):
+        log.append({"a.b": 1, "a": {"b": 2}})
+    record: Any = {1: 2, "1": 3}
+    with JsonLines(tmp_path / "log.jsonl") as lines, pytest.raises(ValueError, match="fields of the same name"):
+        lines.append(record)

@@ -219,3 +219,22 @@ def test_verbose_shows_progress(capsys: pytest.CaptureFixture[str]) -> None:
     assert "epoch 2/2" in capsys.readouterr().err
     Classifier((), epochs=2).fit(xs, y)
     assert capsys.readouterr().err == ""
+
+
+def test_a_refit_without_validation_forgets_that_of_the_fit_before() -> None:
+    x = np.random.default_rng(0).normal(size=(50, 3))
+    net = Classifier(epochs=2, early_stopping=True).fit(x, np.arange(50) % 2)
+    assert len(net.validation_scores_) == 2
+    net.set_params(early_stopping=False).fit(x, np.arange(50) % 2)
+    assert not hasattr(net, "validation_scores_")
+    assert not hasattr(net, "best_validation_score_")
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-30, 1e200, 1e307])
+def test_targets_of_any_size_are_scaled(size: float) -> None:
+    x = np.random.default_rng(0).normal(size=(50, 3))
+    y = x[:, 0] / np.max(np.abs(x))
+    usual = Regressor(epochs=3, random_state=0).fit(x, y).predict(x)
+    np.testing.assert_allclose(
+        Regressor(epochs=3, random_state=0).fit(x, y * size).predict(x) / size, usual, rtol=1e-3, atol=1e-3
+    )

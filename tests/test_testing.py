@@ -150,6 +150,15 @@ def test_functions_that_are_not_deterministic_or_not_finite_are_named() -> None:
         check_grads(with_rule(np.exp, lambda g, x: (g * np.nan,)), np.zeros(2))
 
 
+def test_a_wrong_entry_among_many_is_said_to_be_elsewhere() -> None:
+    x = RNG.normal(size=5_000)
+    looked = np.random.Generator(np.random.PCG64(0)).choice(np.arange(5_000), 1_000, replace=False)
+    (k, *_) = sorted({*range(5_000)} - {*looked.tolist()})
+    wrong = cube(lambda g, x: 3 * x * x * g * np.where(np.arange(5_000) == k, 2, 1))
+    with pytest.raises(AssertionError, match="at an entry that is not among the 1000 that were compared"):
+        check_grads(wrong, x)
+
+
 def test_wrong_calls_say_what_to_do() -> None:
     with pytest.raises(TypeError, match=r"no floating array in them to differentiate; .* write np.float64\(2.0\)"):
         check_grads(lambda x: x, 2.0)

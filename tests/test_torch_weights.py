@@ -125,3 +125,9 @@ def test_what_is_no_array_is_a_type_error() -> None:
         from_torch.embedding({"weight": [1.0]})  # type: ignore[dict-item]  # what the test is about
     with pytest.raises(TypeError, match="the weights are a list, expected a dict of arrays"):
         from_torch.embedding([1])  # type: ignore[arg-type]  # what the test is about
+
+
+def test_attention_with_biases_of_its_own_for_keys_is_refused() -> None:
+    weights = {"bias_k": np.zeros((1, 1, 8), np.float32)}
+    with pytest.raises(ValueError, match="add_bias_kv=True"):
+        from_torch.multihead_attention(weights)

@@ -26,7 +26,9 @@ def random_crop(key: Key, x: Array4, size: tuple[int, int], /, *, padding: int =
     """
     _check("random_crop", key, x)
     check_int("random_crop", "padding", padding, 0)
-    height, width = size
+    if not isinstance(size, tuple) or len(size) != 2:
+        raise TypeError(f"random_crop: size is {size!r}, expected (height, width)")
+    height, width = [check_int("random_crop", what, n, 0) for what, n in zip(("the height", "the width"), size, strict=True)]
     n, h, w, _ = x.shape
     down, right = h + 2 * padding - height, w + 2 * padding - width
     if min(height, width) < 1 or min(down, right) < 0:
@@ -146,6 +148,8 @@ def mixup(key: Key, x: SameRank, labels: Int1 | Array2, n_classes: int, /, *, al
     if not 0 < alpha < float("inf"):
         raise ValueError(f"mixup: alpha is {alpha}, expected a number above 0")
     given: Any = labels
+    if not isinstance(given, np.ndarray):
+        raise TypeError(f"mixup: labels are a {type(given).__name__}, expected an array of class numbers or of probabilities")
     y: Any = given if given.dtype.kind == "f" else one_hot(given, n_classes, dtype=x.dtype)
     check_not_wider("mixup", "labels", y, "x", x)
     if y.shape != (len(x), n_classes):

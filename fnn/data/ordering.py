@@ -84,9 +84,9 @@ def find_order(n: int, size: int, key: Key | None, epoch: int, weights: Any, str
 
 def _draw(generator: np.random.Generator, weights: Array1) -> Int1:
     """As many rows as there are weights, row i with probability w_i / sum(w): where a uniform number falls among the sums."""
-    sums = np.cumsum(weights)
-    if not sums.size:
+    if not weights.size:
         return np.arange(0)
+    sums = np.cumsum(np.ldexp(weights, -np.frexp(np.max(weights))[1]))  # exact, and no sum overflows
     drawn: Int1 = np.searchsorted(sums, generator.random(len(sums)) * sums[-1], side="right")
     # a number that rounding has put on the end of the last interval belongs to that interval
     inside: Int1 = np.minimum(drawn, np.flatnonzero(weights)[-1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar, overload
 
 import numpy as np
@@ -109,9 +110,13 @@ def _count(name: str, data: Any, sources: list[tuple[str, Any]]) -> int:
 
 def _reader(name: str, path: str, part: Any) -> Callable[[Int1], Any]:
     if not is_leaf(part):
-        return lambda rows: _read_object(name, path, part, rows)
+        return partial(_read_object, name, path, part)
     x: Value = np.asarray(part)
-    return (lambda rows: _read_mapped(x, rows)) if _is_mapped(x) else (lambda rows: read_only(x[rows]))
+    return partial(_read_mapped if _is_mapped(x) else _read_array, x)
+
+
+def _read_array(x: Value, rows: Int1) -> Value:
+    return read_only(x[rows])
 
 
 def _read_mapped(x: Value, rows: Int1) -> Value:

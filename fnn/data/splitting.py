@@ -56,7 +56,7 @@ def split(data: Any, fractions: Sequence[float], key: Key | None, *, stratify: L
     >>> train, validation, test
     (array([1, 3, 4, 7, 8, 9]), array([2, 6]), array([0, 5]))
     """
-    reader = None if _is_count(data) else Reader[Any]("split", data)
+    reader = None if _is_count("split", data) else Reader[Any]("split", data)
     n = data if reader is None else len(reader)
     if not isinstance(fractions, (Sequence, np.ndarray)):
         raise TypeError(
@@ -64,9 +64,10 @@ def split(data: Any, fractions: Sequence[float], key: Key | None, *, stratify: L
         )
     for fraction in fractions:
         check_number("split", "a fraction", fraction)
-    if not fractions or min(fractions) < 0 or not abs(sum(fractions) - 1) < 1e-6:
-        raise ValueError(f"split: the fractions are {tuple(fractions)}, expected numbers of at least 0 that add up to 1")
-    sums = np.cumsum(np.asarray(fractions, np.float64))
+    shares = [float(fraction) for fraction in fractions]
+    if not shares or min(shares) < 0 or not abs(sum(shares) - 1) < 1e-6:
+        raise ValueError(f"split: the fractions are {tuple(shares)}, expected numbers of at least 0 that add up to 1")
+    sums = np.cumsum(shares)
     ends = [*np.rint(sums[:-1] * n).astype(int).tolist(), n]
     parts = _parts("split", n, ends, key, stratify)
     return tuple(parts) if reader is None else tuple([reader.rows(rows) for rows in parts])
@@ -92,7 +93,7 @@ def k_fold(data: Any, k: int, key: Key | None, *, stratify: Labels | None = None
     [1 2] [0 3 4]
     [0 3 4] [1 2]
     """
-    reader = None if _is_count(data) else Reader[Any]("k_fold", data)
+    reader = None if _is_count("k_fold", data) else Reader[Any]("k_fold", data)
     n = data if reader is None else len(reader)
     check_int("k_fold", "k", k, 2)
     if k > n:
@@ -112,9 +113,9 @@ def _folds(n: int, parts: list[Int1], reader: Reader[Any] | None) -> Iterator[tu
         yield pair if reader is None else (reader.rows(pair[0]), reader.rows(pair[1]))
 
 
-def _is_count(data: object) -> bool:
+def _is_count(name: str, data: object) -> bool:
     if isinstance(data, (int, np.integer)):
-        check_int("split", "the number of rows", data, 0)
+        check_int(name, "the number of rows", data, 0)
         return True
     return False
 

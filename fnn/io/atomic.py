@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import stat
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
@@ -27,6 +28,8 @@ def write_atomically(name: str, path: Path, pieces: Iterable[memoryview | bytes]
     try:
         temporary, fd = _new_file(target)
         try:
+            with suppress(FileNotFoundError):  # who may read it stays as it was
+                os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))
             for piece in pieces:
                 _write_all(fd, piece)
             _force(fd)

@@ -195,8 +195,8 @@ def _step_of(value: object, step: int | None) -> int:
         raise TypeError(
             f"Checkpoints.save: the step is {given!r}, expected an int: save a TrainState, or say step=..."
         ) from None
-    if number < 0:
-        raise ValueError(f"Checkpoints.save: the step is {number}, expected at least 0")
+    if not 0 <= number < 10**19:
+        raise ValueError(f"Checkpoints.save: the step is {number}, expected at least 0 and below 1e19")
     return number
 
 

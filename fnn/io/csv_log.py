@@ -145,6 +145,8 @@ def _spread(value: Any, path: str, cells: dict[str, Any]) -> None:
         parts = value.items() if isinstance(value, dict) else enumerate(value)
         for key, part in parts:
             _spread(part, f"{path}.{key}" if path else str(key), cells)
+    elif path in cells:
+        raise ValueError(f"CsvLog.append: two fields would be the column {path!r}")
     else:
         cells[path] = value
 

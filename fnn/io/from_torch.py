@@ -157,6 +157,7 @@ def _recurrent(name: str, weights: Weights, prefix: str, layer: int, reverse: bo
 def multihead_attention(weights: Weights, prefix: str = "", /) -> AttentionParams:
     """nn.MultiheadAttention, for `fnn.Attention`, whose module was made with bias=True and one width for all."""
     get = _Getter("multihead_attention", weights, prefix)
+    get.without("bias_k", "add_bias_kv=True, which fnn's Attention lacks")
     qkv = DenseParams(_copy(get("in_proj_weight", 2).T), _copy(get("in_proj_bias", 1)))
     return AttentionParams(qkv, DenseParams(_copy(get("out_proj.weight", 2).T), _copy(get("out_proj.bias", 1))))
 

@@ -67,11 +67,9 @@ class LogFile:
 
     def _write_anew(self, method: str, content: bytes) -> None:
         """Put this in place of all that is in the file, whole or not at all."""
-        mode = stat.S_IMODE(os.fstat(self._fd).st_mode)
         self._close()  # Windows renames no file over an open one
         try:
             write_atomically(f"{type(self).__name__}.{method}", self._absolute, [content])
-            os.chmod(self._absolute, mode)
         finally:
             self._open()
 
@@ -98,15 +96,18 @@ class LogFile:
 
 def fields_of(name: str, record: object) -> dict[str, Any]:
     """The fields of a record by name. A TrainState among them is left out: it is for a checkpoint."""
-    found = _fields(record)
+    found = _fields(name, record)
     if found is None:
         raise TypeError(f"{name}: the record is {record!r}, expected a dict, a dataclass or a NamedTuple")
-    return {str(key): value for key, value in found.items() if not isinstance(value, TrainState)}
+    return {key: value for key, value in found.items() if not isinstance(value, TrainState)}
 
 
-def _fields(record: object) -> dict[Any, Any] | None:
+def _fields(name: str, record: object) -> dict[str, Any] | None:
     if isinstance(record, Mapping):
-        return dict(record)
+        found = {str(key): value for key, value in record.items()}
+        if len(found) < len(record):
+            raise ValueError(f"{name}: there are fields of the same name in {list(record)}")
+        return found
     if dataclasses.is_dataclass(record) and not isinstance(record, type):
         return {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
     names = getattr(record, "_fields", None)
@@ -133,8 +134,8 @@ def plain(name: str, path: str, value: object) -> Any:
     if isinstance(value, (int, float, str)):  # of a class of one's own
         base = next(base for base in (int, float, str) if isinstance(value, base))
         return base(value)
-    if (inner := _fields(value)) is not None:
-        return {str(key): plain(name, f"{path}.{key}" if path else str(key), part) for key, part in inner.items()}
+    if (inner := _fields(name, value)) is not None:
+        return {key: plain(name, f"{path}.{key}" if path else key, part) for key, part in inner.items()}
     if isinstance(value, (list, tuple)):
         return [plain(name, f"{path}[{i}]", part) for i, part in enumerate(value)]
     what = describe(value) if isinstance(value, np.generic) else f"a {type(value).__name__}"

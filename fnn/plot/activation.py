@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -41,7 +42,7 @@ def activations(
     else:
         # Any: what is no function is refused below
         listed: list[Any] = list(functions) if isinstance(functions, (list, tuple)) else [functions]
-        named = [(getattr(f, "__name__", repr(f)), f) for f in listed]
+        named = [(_name_of(f), f) for f in listed]
     if not named:
         raise ValueError("activations: functions is empty: there is nothing to draw")
     for title, f in named:
@@ -66,10 +67,16 @@ def _slope(title: str, f: Elementwise, x: Array1) -> tuple[Array1, Array1]:
     with np.errstate(all="ignore"):  # where it is not defined, as log below 0, the curve has a gap
         y, pullback = vjp(f, x)
         # a pullback of ones sums each column of the Jacobian: f' only where that is diagonal
-        middle: Value = slice(200, 201)
-        if np.shape(y) != x.shape or not np.array_equal(f(x[middle]), y[middle], equal_nan=True):
+        some: Value = slice(90, 93)  # neither in the middle, nor mirrored onto themselves
+        if np.shape(y) != x.shape or not np.array_equal(f(x[some]), y[some], equal_nan=True):
             raise ValueError(
                 f"activations: {title} is not elementwise: its values depend on more than one entry, so it has no curve of its "
                 "own"
             )
-        return y, pullback(np.ones_like(y))
+        return y, np.where(np.isnan(y), np.nan, pullback(np.ones_like(y)))
+
+
+def _name_of(f: Any) -> str:
+    if isinstance(f, partial):
+        return _name_of(f.func)
+    return getattr(f, "__name__", repr(f))

@@ -62,7 +62,7 @@ def histograms(
     for each, (path, values, kind) in zip(made, rows, strict=True):
         flat: Value = np.ravel(values).astype(np.float64)
         finite = flat[np.isfinite(flat)]
-        each.hist(finite, bins, color=(BLUE, ORANGE)[kind], edgecolor="white", linewidth=0.4)
+        each.hist(finite, bins, range=_range(finite, bins), color=(BLUE, ORANGE)[kind], edgecolor="white", linewidth=0.4)
         each.set_title(("", "gradient of ")[kind] + f"{path}  {list(np.shape(values))}", fontsize=9)
         with np.errstate(over="ignore"):
             notes = [f"mean {finite.mean():.2g}", f"std {finite.std():.2g}"] if finite.size else []
@@ -75,3 +75,12 @@ def histograms(
         each.tick_params(labelsize=8)
         tidy(each)
     return made
+
+
+def _range(values: Value, bins: int) -> tuple[float, float] | None:
+    """Room for the bins around values that hardly differ: between them are fewer numbers than bins. None elsewhere."""
+    if not values.size:
+        return None
+    low, high = float(values.min()), float(values.max())
+    pad = 2 * bins * float(np.spacing(max(abs(low), abs(high))))
+    return (low - pad, high + pad) if 0 < high - low < pad else None

@@ -60,6 +60,8 @@ class Network(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
             check_int(name, what, getattr(self, what))
         key = fnn.key(int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max)))
         held = None
+        for of_validation in ("validation_scores_", "best_validation_score_"):  # of an earlier fit
+            self.__dict__.pop(of_validation, None)
         if self.early_stopping:
             check_range(name, "validation_fraction", self.validation_fraction)
             parts = (1 - self.validation_fraction, self.validation_fraction)

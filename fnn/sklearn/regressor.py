@@ -36,10 +36,12 @@ class Regressor(RegressorMixin, Network):  # type: ignore[misc]  # scikit-learn 
         x, y = validate_data(self, X, y, dtype=np.float32, multi_output=True, y_numeric=True)
         self._is_flat = y.ndim == 1
         target = np.asarray(y, np.float64).reshape(len(x), -1)
-        self.y_mean_ = target.mean(axis=0)
-        spread = target.std(axis=0)
-        self.y_scale_ = np.where(spread > 0, spread, 1.0)
-        scaled = ((target - self.y_mean_) / self.y_scale_).astype(np.float32)
+        # first by a power of 2, which changes no digit, so that no square overflows or vanishes
+        unit = np.ldexp(1.0, np.frexp(np.abs(target).max(axis=0))[1] - 1)
+        target = target / unit
+        mean, spread = target.mean(axis=0), target.std(axis=0)
+        scaled = ((target - mean) / np.where(spread > 0, spread, 1.0)).astype(np.float32)
+        self.y_mean_, self.y_scale_ = mean * unit, np.where(spread > 0, spread * unit, 1.0)
         self._train(x, scaled, scaled.shape[1], fnn.mse, lambda found, target: 1 - fnn.mse(found, target))
         return self
 

@@ -249,7 +249,9 @@ def _diagnosis(found: Value, looked: Value, expected: Value) -> str:
         if np.all(np.abs(found - whole.T) <= close) and not np.all(np.abs(whole - whole.T) <= close):
             return ": it is the transpose of the right one"
     ratio = float(np.sum(flat * expected) / np.sum(expected * expected)) if np.any(expected) else 0.0
-    if len(looked) > 1 and np.all(np.abs(flat - ratio * expected) <= 1e-6 * np.max(np.abs(flat))):
+    if len(looked) > 1 and abs(ratio - 1) > 1e-6 and np.all(np.abs(flat - ratio * expected) <= 1e-6 * np.max(np.abs(flat))):
         return f": it is {ratio:.8g} times the right one at every entry"
     count = int(np.sum(np.abs(flat - expected) > close))
+    if not count and len(looked) < found.size:
+        return f": at an entry that is not among the {len(looked)} that were compared"
     return f": at {count} of {len(looked)} entries that were compared" if count else ""

@@ -263,6 +263,6 @@ def at_a_smooth_point(
     last = kinks[-1]
     raise AssertionError(
         f"{problem.name}: no point near the arguments where the function is smooth along {last.path}: after "
-        f"{len(kinks)} tries the slopes on both sides are still {last.left:.6g} and {last.right:.6g}. Does it jump, round, or "
-        "compute in a coarser dtype inside?"
+        f"{len(kinks)} tries the slopes on both sides are still {last.left:.6g} and {last.right:.6g}. Does it jump, round, "
+        "compute in a coarser dtype inside, or turn within a millionth of its arguments, as sin(1e6)?"
     )

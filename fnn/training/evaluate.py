@@ -10,10 +10,10 @@ import numpy as np
 
 from fnn.arrays import Scalar
 from fnn.data.rows import Rows
+from fnn.functional.checks import check_int
 from fnn.layers.layer import In, Layer, Out, forward
 from fnn.metrics.metric import Mean, Metric, Weights
 from fnn.training.feed import pieces, rows_of
-from fnn.training.predict import check_batch_size
 from fnn.training.train_state import TrainState
 from fnn.training.usage import usage
 from fnn.tree import PyTree, show
@@ -101,7 +101,7 @@ def evaluate(model: Any, trained: Any, data: Any, metrics: Any, /, *, batch_size
     {'loss': 2.6047, 'accuracy': 0.2}
     """
     params, state = _parts(trained)
-    check_batch_size("evaluate", batch_size)
+    check_int("evaluate", "batch_size", batch_size)
     is_one = not isinstance(metrics, Mapping)
     named: dict[str, Metric[Any, Any, Any, Any]] = {
         name: as_metric("evaluate", name, metric) for name, metric in ({"": metrics} if is_one else metrics).items()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fnn.functional.checks import check_int
 from fnn.layers.layer import In, Layer, Out, P, S, forward
 from fnn.training.usage import usage
 from fnn.tree import flatten, show
@@ -41,7 +42,7 @@ def predict(
     (5, 3)
     """
     if batch_size is not None:
-        check_batch_size("predict", batch_size)
+        check_int("predict", "batch_size", batch_size)
     elif _is_whole(x):
         whole: Any = x
         return forward(model, params, state, whole)[0]
@@ -68,11 +69,3 @@ def _is_whole(x: object) -> bool:
         or hasattr(cls, "__dataclass_fields__")
         or not (hasattr(cls, "__iter__") or hasattr(cls, "__getitem__"))
     )
-
-
-def check_batch_size(name: str, batch_size: object) -> None:
-    """TypeError or ValueError unless this is a number of rows."""
-    if not isinstance(batch_size, int):
-        raise TypeError(f"{name}: batch_size is {batch_size}, a {type(batch_size).__name__}, expected an int")
-    if batch_size < 1:
-        raise ValueError(f"{name}: batch_size is {batch_size}, expected at least 1")

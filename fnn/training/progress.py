@@ -32,7 +32,8 @@ class Progress:
         clock: Callable[[], float] = perf_counter,
     ) -> None:
         self._stream = sys.stderr if stream is None else stream
-        self._live = self._stream is not None and self._stream.isatty()
+        # of a stream that is more than `write` and `flush`
+        self._live = self._stream is not None and getattr(self._stream, "isatty", bool)()
         self.total = total
         self._clock = clock
         self._began = self._last = clock()
