@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
-from fnn.arrays import read_only
+from fnn.arrays import describe, read_only
 from fnn.random import Key, check_key
 
 if TYPE_CHECKING:
@@ -76,6 +76,22 @@ class _Drawn:
         """As one writes it: by its name in this module, or as the call that makes it."""
         named = [name for name, value in globals().items() if value.__class__ is _Drawn and value == self]
         return named[0] if named else f"{self.draw.__name__[1:]}({', '.join([repr(option) for option in self.options])})"
+
+
+def drawn(name: str, initializer: Initializer, key: Key, shape: tuple[int, ...]) -> Any:
+    """What an initialiser gives for a parameter. TypeError or ValueError where that is no float32 array of this shape."""
+    check_key(name, key)
+    makers: tuple[object, ...] = (constant, normal, uniform, truncated_normal)
+    if any([initializer is maker for maker in makers]):
+        made_by = getattr(initializer, "__name__", "")
+        raise TypeError(f"{name}: initializers.{made_by} makes an initializer; write initializers.{made_by}(...)")
+    made: object = initializer(key, shape)
+    if not isinstance(made, np.ndarray) or made.dtype != np.float32:
+        found = describe(made) if isinstance(made, (np.ndarray, np.generic)) else f"a {type(made).__name__}"
+        raise TypeError(f"{name}: the initializer {initializer!r} gave {found}, expected a float32 array")
+    if made.shape != shape:
+        raise ValueError(f"{name}: the initializer {initializer!r} gave the shape {made.shape}, expected {shape}")
+    return made
 
 
 def _generator(key: Key) -> np.random.Generator:

@@ -562,3 +562,135 @@ def test_a_step_without_its_target_says_what_a_batch_is() -> None:
     for batch in ((x,), (x, x, x)):
         with pytest.raises(TypeError, match=rf"a batch is x and target, as in step\(ts, x, target\), got {len(batch)} value"):
             step(ts, *batch)
+
+
+# Found by a user
+
+
+class OfOneOwn:
+    """As a tensor of another library."""
+
+    def __array__(self) -> Any:
+        return np.ones(2)
+
+
+def test_arrays_of_other_libraries_are_no_constants() -> None:
+    loose: Any = fnn
+    for use in (loose.grad(lambda p: np.sum(p["a"] ** 2)), loose.tree.leaves, fnn.Sgd(0.1).init):
+        with pytest.raises(TypeError, match=r"OfOneOwn is no NumPy array, .* np\.asarray"):
+            use({"a": np.ones(2), "b": OfOneOwn()})
+
+
+def test_arrays_that_compute_unlike_arrays_are_refused() -> None:
+    x: Any = np.ones((4, 2), np.float32)
+    model = fnn.Dense(2, 1)
+    ts = fnn.start(model, fnn.Sgd(0.1), fnn.key(0))
+    step = fnn.train_step(fnn.supervised(model, fnn.mse), fnn.Sgd(0.1))
+    for _ in range(3):
+        ts, _ = step(ts, x, x[:, :1])
+    for given in (np.ma.masked_array(x, x > 2), x.view(np.matrix)):
+        with pytest.raises(TypeError, match="dense: x is a (MaskedArray|matrix), which computes unlike"):
+            step(ts, given, x[:, :1])
+        with pytest.raises(TypeError, match="mse: target is a (MaskedArray|matrix)"):
+            fnn.mse(x, given)
+
+
+@pytest.mark.parametrize(
+    ("init", "error", "message"),
+    [
+        (
+            lambda k, s: np.zeros(s),
+            TypeError,
+            r"DenseParams\.init: the initializer .* gave f64\[2,3\], expected a float32 array",
+        ),
+        (lambda k, s: 0.0, TypeError, "gave a float, expected a float32 array"),
+        (lambda k, s: np.zeros((3, 2), np.float32), ValueError, r"gave the shape \(3, 2\), expected \(2, 3\)"),
+        (fnn.initializers.normal, TypeError, r"makes an initializer; write initializers\.normal\(\.\.\.\)"),
+    ],
+)
+def test_what_an_initialiser_gives_is_looked_at(init: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        fnn.init(fnn.Dense(2, 3, weight_init=init), fnn.key(0))
+
+
+PARAMS_OF_KEYS: dict[str, Callable[[Any], Any]] = {
+    "DenseParams": lambda key: fnn.DenseParams.init(key, 2, 3),
+    "LinearParams": lambda key: fnn.LinearParams.init(key, 2, 3),
+    "ConvParams": lambda key: fnn.ConvParams.init(key, 2, 3, (3, 3)),
+    "KernelParams": lambda key: fnn.KernelParams.init(key, 2, 3, (3, 3)),
+    "EmbeddingParams": lambda key: fnn.EmbeddingParams.init(key, 2, 3),
+    "RecurrentParams": lambda key: fnn.RecurrentParams.init(key, 2, 3, gates=4),
+    "AttentionParams": lambda key: fnn.AttentionParams.init(key, 4, heads=2),
+    "Chain": lambda key: (fnn.Dense(2, 3) >> fnn.relu).init(key),
+}
+
+
+@pytest.mark.parametrize("name", PARAMS_OF_KEYS)
+def test_parameters_are_made_with_a_key(name: str) -> None:
+    for key in (0, np.random.default_rng(0)):
+        with pytest.raises(TypeError, match=rf"{name}\.init: the key is .*fnn\.key\(seed\)"):
+            PARAMS_OF_KEYS[name](key)
+
+
+def test_calls_the_wrong_way_round_say_so() -> None:
+    loose: Any = fnn
+    x = np.ones((4, 2), np.float32)
+    model, opt = fnn.Dense(2, 1), fnn.Sgd(0.1)
+    loss = fnn.supervised(model, fnn.mse)
+    ts, step = fnn.start(model, opt, fnn.key(0)), fnn.train_step(loss, opt)
+    for arguments in ((step, 3, ts), (3, ts, step), (2.0, step, ts), (True, step, ts)):
+        with pytest.raises(TypeError, match=r"write fnn\.repeat\(n, step, ts, \*batch\)"):
+            loose.repeat(*arguments, x, x[:, :1])
+    with pytest.raises(ValueError, match="repeat: n is -2"):
+        fnn.repeat(-2, step, ts, x, x[:, :1])
+    with pytest.raises(TypeError, match=r"tree\.map: the function comes first, and here is DenseParams"):
+        loose.tree.map(ts.params, np.tanh)
+    with pytest.raises(TypeError, match=r"fit: the step is a loss, .*write fnn\.train_step\(loss, opt\)"):
+        loose.fit(loss, ts, (x, x[:, :1]))
+    with pytest.raises(TypeError, match=r"the criterion is MSE.*a metric is measured by fnn\.evaluate"):
+        loose.supervised(model, fnn.metrics.MSE())
+    for _ in range(2):  # ordinary, planned
+        with pytest.raises(TypeError, match=r"opt is Adam\(.*replace\(ts, opt=new_opt\.init\(ts\.params\)\)"):
+            step(dataclasses.replace(ts, opt=loose.Adam(0.1)), x, x[:, :1])
+        ts, _ = step(ts, x, x[:, :1])
+
+
+def test_what_a_loss_is_called_with_is_said_where_it_takes_something_else() -> None:
+    loose: Any = fnn
+    opt = fnn.Sgd(0.1)
+    ts = fnn.start(fnn.Dense(2, 1), opt, fnn.key(0))
+
+    def of_two(params: Any, x: Any) -> Any:
+        return np.sum(x)
+
+    with pytest.raises(TypeError, match="takes 2 positional arguments but 5 were given") as raised:
+        loose.train_step(of_two, opt)(ts, np.ones(2), np.ones(2))
+    assert raised.value.__notes__[-1].startswith("train_step: a loss is called as loss(params, state, mode, *batch)")
+
+    def fails_inside(params: Any, state: Any, mode: Any) -> Any:
+        return len(3)  # type: ignore[arg-type]  # the mistake
+
+    with pytest.raises(TypeError) as raised:
+        loose.train_step(fails_inside, opt)(ts)
+    assert not any("is called as" in note for note in getattr(raised.value, "__notes__", []))
+
+    def of_three(params: Any, state: Any, mode: Any) -> Any:
+        return np.sum(params.weight), state, 1
+
+    with pytest.raises(TypeError, match=r"must return \(loss, state\), or with has_aux=True \(loss, \(state, aux\)\)"):
+        loose.train_step(of_three, opt, has_aux=True)(ts)
+
+
+def test_data_as_lists_do_not_fill_the_screen() -> None:
+    loose: Any = fnn
+    rows = np.ones((500, 10)).tolist()
+    for call in (
+        lambda: list(loose.batches((rows, rows), 32)),
+        lambda: loose.dense(None, rows),
+        lambda: loose.grad(np.sum)(rows),
+    ):
+        with pytest.raises((TypeError, ValueError)) as raised:
+            call()
+        assert len(str(raised.value)) < 2_000
+    assert fnn.tree.show([0.5] * 500) == "[0.5, 0.5, 0.5, ... 500 in all]"
+    assert len(fnn.tree.show([np.ones(2)] * 30).split(", ")) == 30

@@ -51,7 +51,11 @@ def differentiate(
     finally:
         tape.close()
     if has_aux and not (isinstance(out, tuple) and len(out) == 2):
-        pair = "(loss, state)" if name == "train_step" else "(loss, aux), as has_aux=True says"
+        pair = (
+            "(loss, state), or with has_aux=True (loss, (state, aux))"
+            if name == "train_step"
+            else "(loss, aux), as has_aux=True says"
+        )
         raise TypeError(f"{name}: the function must return {pair}; got {_kind_of(out)}")
     loss: Value
     loss, aux = out if has_aux else (out, None)

@@ -18,7 +18,7 @@ from fnn.functional.positions import rotary as rotate
 from fnn.functional.positions import rotary_vjp
 from fnn.initializers import Initializer, lecun_normal, zeros
 from fnn.mode import EVAL, Mode, Train
-from fnn.random import Key
+from fnn.random import Key, check_key
 from fnn.tree import Record, show
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ class AttentionParams(Record):
 
         head_dim is dim / heads unless told otherwise.
         """
+        check_key("AttentionParams.init", key)
         kv_heads = check_heads("AttentionParams.init", heads, kv_heads)
         size = check_dim("AttentionParams.init", dim, heads) if head_dim is None else head_dim
         k1, k2 = key.split()

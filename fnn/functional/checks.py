@@ -18,6 +18,10 @@ def check_array(name: str, what: str, x: Value) -> None:
         raise TypeError(
             f"{name}: {what} is a {type(x).__name__}, expected a floating array; write np.asarray({what}, np.float32)"
         )
+    if x.__class__ is not np.ndarray and type(x).__name__ in ("matrix", "MaskedArray"):
+        raise TypeError(
+            f"{name}: {what} is a {type(x).__name__}, which computes unlike an array; use np.asarray or .filled(...)"
+        )
     if x.dtype.kind != "f":
         raise TypeError(
             f"{name}: {what} is {describe(x)}, expected floating numbers; integers are labels or tokens: "

@@ -14,8 +14,8 @@ from fnn.autodiff.tracer import value_of
 from fnn.functional.checks import check_array, check_int, check_not_wider
 from fnn.functional.correlation import correlate, gradients
 from fnn.functional.windows import Geometry, Padding, Sizes, check_padding, resolve_padding, spatial_tuple
-from fnn.initializers import Initializer, he_normal, zeros
-from fnn.random import Key
+from fnn.initializers import Initializer, drawn, he_normal, zeros
+from fnn.random import Key, check_key
 from fnn.tree import Record, show
 
 
@@ -47,8 +47,11 @@ class ConvParams(Record):
         bias_init: Initializer = zeros,
     ) -> ConvParams:
         """New parameters: a he_normal kernel and zero bias unless told otherwise."""
+        name = "ConvParams.init"
+        check_key(name, key)
         k1, k2 = key.split()
-        return ConvParams(weight_init(k1, _kernel_shape("ConvParams.init", n_in, n_out, size, groups)), bias_init(k2, (n_out,)))
+        kernel = drawn(name, weight_init, k1, _kernel_shape(name, n_in, n_out, size, groups))
+        return ConvParams(kernel, drawn(name, bias_init, k2, (n_out,)))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -70,7 +73,9 @@ class KernelParams(Record):
         weight_init: Initializer = he_normal,
     ) -> KernelParams:
         """New parameters: a he_normal kernel unless told otherwise."""
-        return KernelParams(weight_init(key.split()[0], _kernel_shape("KernelParams.init", n_in, n_out, size, groups)))
+        name = "KernelParams.init"
+        check_key(name, key)
+        return KernelParams(drawn(name, weight_init, key.split()[0], _kernel_shape(name, n_in, n_out, size, groups)))
 
 
 def _kernel_shape(name: str, n_in: int, n_out: int, size: tuple[int, ...], groups: int) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ from fnn.autodiff.primitive import fused
 from fnn.autodiff.tracer import value_of
 from fnn.functional.checks import check_array, check_not_wider
 from fnn.functional.linear import LinearParams, dense
-from fnn.initializers import Initializer, normal
+from fnn.initializers import Initializer, drawn, normal
 from fnn.random import Key
 from fnn.tree import Record, show
 
@@ -41,7 +41,7 @@ class EmbeddingParams(Record):
     @classmethod
     def init(cls, key: Key, vocab: int, dim: int, /, *, weight_init: Initializer = standard_normal) -> EmbeddingParams:
         """New parameters: standard normal unless told otherwise."""
-        return EmbeddingParams(weight_init(key, (vocab, dim)))
+        return EmbeddingParams(drawn("EmbeddingParams.init", weight_init, key, (vocab, dim)))
 
 
 def _check_indices(name: str, what: str, indices: Value, n: int, bound: str) -> None:

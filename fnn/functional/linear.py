@@ -12,8 +12,8 @@ from fnn.arrays import Array1, Array2, Tokens, Value, ones
 from fnn.autodiff.primitive import fused
 from fnn.autodiff.tracer import value_of
 from fnn.functional.checks import check_array, check_not_wider
-from fnn.initializers import Initializer, he_normal, zeros
-from fnn.random import Key
+from fnn.initializers import Initializer, drawn, he_normal, zeros
+from fnn.random import Key, check_key
 from fnn.tree import Record, show
 
 _Pull: TypeAlias = Callable[[Value, Sequence[bool]], Sequence[Value]]
@@ -36,8 +36,10 @@ class DenseParams(Record):
         cls, key: Key, n_in: int, n_out: int, /, *, weight_init: Initializer = he_normal, bias_init: Initializer = zeros
     ) -> DenseParams:
         """New parameters: he_normal weights and zero bias unless told otherwise."""
+        check_key("DenseParams.init", key)
         k1, k2 = key.split()
-        return DenseParams(weight_init(k1, (n_in, n_out)), bias_init(k2, (n_out,)))
+        weight = drawn("DenseParams.init", weight_init, k1, (n_in, n_out))
+        return DenseParams(weight, drawn("DenseParams.init", bias_init, k2, (n_out,)))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -49,7 +51,8 @@ class LinearParams(Record):
     @classmethod
     def init(cls, key: Key, n_in: int, n_out: int, /, *, weight_init: Initializer = he_normal) -> LinearParams:
         """New parameters: he_normal weights unless told otherwise."""
-        return LinearParams(weight_init(key.split()[0], (n_in, n_out)))
+        check_key("LinearParams.init", key)
+        return LinearParams(drawn("LinearParams.init", weight_init, key.split()[0], (n_in, n_out)))
 
 
 # With the rows of all leading axes in one matrix X, Y = X W + 1 b^T. From dL = <G, dY> = <G, dX W + X dW + 1 db^T>:
@@ -122,6 +125,8 @@ def dense(params: DenseParams | LinearParams, x: Tokens, /) -> Tokens:
         y = _linear_op(x, weight)
         return y
     bias = value_of(params.bias)
+    if bias.__class__ is not np.ndarray:
+        check_array("dense", "bias (leave it out by LinearParams)", bias)
     if bias.dtype is not w.dtype:
         check_not_wider("dense", "bias", bias, "weight", w)
     if bias.shape != w.shape[1:]:

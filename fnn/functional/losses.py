@@ -257,9 +257,10 @@ def _bce_with_logits(z: Value, t: Value) -> tuple[Value, _Pull]:
 def bce_with_logits(logits: SameRank, target: SameRank, /, *, pos_weight: Array1 | float | None = None) -> Scalar:
     """Binary cross-entropy of sigmoid(logits): the mean of log(1 + exp(z)) - t z, exact for any finite z.
 
-    logits and target have the same shape; targets are 0 or 1, or probabilities between. pos_weight w, a number or one for
-    each column (the last axis), multiplies the part of the positives: the mean of w t log(1 + exp(-z)) + (1 - t) log(1 +
-    exp(z)), as in PyTorch. With w = negatives / positives both kinds count the same.
+    logits and target have the same shape; targets are 0 or 1, or probabilities between. That is not checked: for others, as
+    labels -1 and +1, the loss has no lower bound. pos_weight w, a number or one for each column (the last axis), multiplies
+    the part of the positives: the mean of w t log(1 + exp(-z)) + (1 - t) log(1 + exp(z)), as in PyTorch. With
+    w = negatives / positives both kinds count the same.
 
     Raises as `mse` does, and ValueError where pos_weight doesn't fit, is negative or not finite.
 

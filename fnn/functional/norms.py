@@ -10,7 +10,7 @@ import numpy as np
 from fnn.arrays import Array1, SameRank, Value, constant, ones, read_only
 from fnn.autodiff.primitive import fused
 from fnn.autodiff.tracer import value_of
-from fnn.functional.checks import check_array, check_not_wider, check_number, check_range
+from fnn.functional.checks import check_array, check_int, check_not_wider, check_number, check_range
 from fnn.mode import Mode, Train, check_mode
 from fnn.tree import Record
 
@@ -25,6 +25,7 @@ class NormParams(Record):
     @classmethod
     def init(cls, n: int, /) -> NormParams:
         """Scale 1 and shift 0: a plain normalisation."""
+        check_int("NormParams.init", "n", n, 0)
         return NormParams(read_only(np.ones(n, np.float32)), read_only(np.zeros(n, np.float32)))
 
 
@@ -38,6 +39,7 @@ class BatchNormState(Record):
     @classmethod
     def init(cls, n: int, /) -> BatchNormState:
         """Mean 0 and variance 1: evaluation before any training changes nothing."""
+        check_int("BatchNormState.init", "n", n, 0)
         return BatchNormState(read_only(np.zeros(n, np.float32)), read_only(np.ones(n, np.float32)))
 
 

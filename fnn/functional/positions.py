@@ -14,7 +14,7 @@ from fnn.autodiff.primitive import fused
 from fnn.autodiff.tracer import value_of
 from fnn.functional.checks import check_array, check_int, check_not_wider, check_number
 from fnn.functional.embedding import standard_normal
-from fnn.initializers import Initializer
+from fnn.initializers import Initializer, drawn
 from fnn.random import Key
 from fnn.tree import Record, show
 
@@ -72,7 +72,7 @@ class PositionParams(Record):
     @classmethod
     def init(cls, key: Key, max_length: int, dim: int, /, *, weight_init: Initializer = standard_normal) -> PositionParams:
         """New parameters: standard normal unless told otherwise, as those of an embedding."""
-        return PositionParams(weight_init(key, (max_length, dim)))
+        return PositionParams(drawn("PositionParams.init", weight_init, key, (max_length, dim)))
 
 
 def add_positions(params: PositionParams, x: Array3, /, *, offset: int = 0) -> Array3:

@@ -18,7 +18,7 @@ from fnn.arrays import Array1, Array2, Value, describe, total
 from fnn.autodiff.tracer import value_of
 from fnn.functional.checks import check_array, check_not_wider
 from fnn.initializers import uniform
-from fnn.random import Key
+from fnn.random import Key, check_key
 from fnn.tree import Record, show
 
 
@@ -42,6 +42,7 @@ class RecurrentParams(Record):
     @classmethod
     def init(cls, key: Key, n_in: int, n_hidden: int, /, *, gates: int) -> RecurrentParams:
         """New parameters, all uniform between -1 / sqrt(n_hidden) and 1 / sqrt(n_hidden), as in PyTorch."""
+        check_key("RecurrentParams.init", key)
         bound = 1 / sqrt(n_hidden)
         draw = uniform(-bound, bound)
         width = gates * n_hidden

@@ -125,9 +125,9 @@ class Checkpoints:
         """
         found = self._files()
         if not found or (step is not None and step not in found):
-            there = f"those of the steps {list(found)}" if found else "none"
+            there = f", but those of the steps {list(found)}" if found else ""
             wanted = "checkpoint" if step is None else f"checkpoint of step {step}"
-            raise FileNotFoundError(f"Checkpoints.restore: there is no {wanted} in {self.folder}, but {there}")
+            raise FileNotFoundError(f"Checkpoints.restore: there is no {wanted} in {self.folder}{there}")
         chosen = max(found) if step is None else step
         try:
             return load(found[chosen], like)

@@ -244,6 +244,7 @@ class Chain(Generic[In, Out, P, S]):
 
     def init(self, key: Key, /) -> tuple[P, S]:
         """The parts' parameters and states, each in a tuple."""
+        check_key("Chain.init", key)
         made = [check_pair(layer, "init", "(params, state)", layer.init(key.fold(i))) for i, layer in enumerate(self.layers)]
         params: Any = tuple([p for p, _ in made])
         state: Any = tuple([s for _, s in made])

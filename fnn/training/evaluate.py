@@ -88,7 +88,8 @@ def evaluate(model: Any, trained: Any, data: Any, metrics: Any, /, *, batch_size
 
     metrics: a metric of fnn.metrics, whose value is returned; or a criterion as `fnn.mse`, a mean over rows, which gives its
     mean over all rows; or a mapping of names to such, which gives a dict. The batches may differ in size: the result is that of
-    all rows at once, up to rounding.
+    all rows at once, up to rounding. (A criterion that is no mean over rows, as cross_entropy with ignore_index or
+    class_weights, is averaged over batches by their rows; weigh the rows of a metric in its place.)
 
     Raises ValueError where there are no rows; a criterion takes no weights.
 

@@ -12,6 +12,7 @@ from fnn.training.feed import Feed, has_rows
 from fnn.training.loop import Loop, Run
 from fnn.training.progress import Progress
 from fnn.training.records import check_name
+from fnn.training.supervised import Supervised
 from fnn.training.train_state import P, S, TrainState
 from fnn.training.usage import usage
 
@@ -144,6 +145,8 @@ def fit(
     if not callable(step):
         hint = "; are the first two arguments swapped?" if isinstance(step, TrainState) else ""
         raise TypeError(f"fit: the step is a {type(step).__name__}, expected a function, as fnn.train_step makes it{hint}")
+    if isinstance(step, Supervised):
+        raise TypeError("fit: the step is a loss, which updates nothing; write fnn.train_step(loss, opt)")
     if not isinstance(ts, TrainState):
         raise TypeError(f"fit: the second argument is a {type(ts).__name__}, expected a TrainState, as fnn.start makes it")
     if key is not None:

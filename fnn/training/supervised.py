@@ -43,8 +43,10 @@ def supervised(model: Any, criterion: Any, /) -> Any:
     if is_layer(criterion) and not is_layer(model):
         raise TypeError("supervised: the model comes first and then the criterion; are they swapped?")
     check_layer("supervised", model)
-    if not callable(criterion):
-        raise TypeError(f"supervised: the criterion is {criterion!r}, expected a function, as fnn.mse")
+    is_metric = hasattr(criterion, "measure")  # without loading their room
+    if not callable(criterion) or isinstance(criterion, type) or is_metric:
+        hint = "; a metric is measured by fnn.evaluate" if is_metric else ""
+        raise TypeError(f"supervised: the criterion is {criterion!r}, expected a function, as fnn.mse{hint}")
     return Supervised(model, criterion)
 
 

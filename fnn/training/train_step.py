@@ -14,6 +14,7 @@ from fnn.autodiff.transforms import detach, differentiate
 from fnn.functional.checks import check_int
 from fnn.mode import Mode, Train
 from fnn.optim.optimizer import Optimizer, check_is_optimizer, updater
+from fnn.optim.state import OptState
 from fnn.promises import ignores_mode
 from fnn.training.plan import Planned, Shapes, gradient_of, planned_parts, planned_step, shapes_of, updated
 from fnn.training.train_state import P, S, TrainState, stepped
@@ -150,7 +151,15 @@ def _by_tape(
 ) -> tuple[Any, Any, Array1, Any]:
     """(loss, new state, gradient, aux) of any loss."""
     layout = ts.opt.layout
-    found = differentiate("train_step", loss, layout.structure, leaves, (ts.state, mode, *batch), options, has_aux=True)
+    try:
+        found = differentiate("train_step", loss, layout.structure, leaves, (ts.state, mode, *batch), options, has_aux=True)
+    except TypeError as error:
+        at = error.__traceback__
+        while at is not None and at.tb_next is not None:
+            at = at.tb_next
+        if at is not None and at.tb_frame.f_code is differentiate.__code__:  # by the call itself, not by something in it
+            error.add_note("train_step: a loss is called as loss(params, state, mode, *batch), and gives (loss, state)")
+        raise
     state, aux = _state_and_aux(found.aux) if has_aux else (found.aux, None)
     aux = detach(aux, found.tape)
     if state is not ts.state:
@@ -171,6 +180,11 @@ _MOST_SHAPES = 1_000
 
 def _looked_at(ts: TrainState[Any, Any]) -> _Last:
     """The same of a TrainState that no step made."""
+    if not isinstance(ts.opt, OptState):
+        raise TypeError(
+            f"train_step: the TrainState's opt is {show(ts.opt)}, expected the state of an optimizer; to go on with another, "
+            "make its step and replace(ts, opt=new_opt.init(ts.params))"
+        )
     layout = ts.opt.layout
     leaves = layout.leaves_of("train_step", "the parameters", ts.params)
     return ts, leaves, layout.pack(leaves), _NONE, Train(ts.key)
@@ -178,8 +192,10 @@ def _looked_at(ts: TrainState[Any, Any]) -> _Last:
 
 def _goes_on(ts: TrainState[Any, Any], made: TrainState[Any, Any]) -> bool:
     """Whether the parameters are those that a step made; something else may have been replaced."""
+    if ts is not made and (ts.opt.__class__ is not OptState or ts.params is not made.params):
+        return False
     layout = made.opt.layout
-    return layout.structure.immutable and (ts is made or (ts.params is made.params and ts.opt.layout is layout))
+    return layout.structure.immutable and ts.opt.layout is layout
 
 
 def _same_kind(before: Any, after: Any) -> bool:
@@ -242,6 +258,9 @@ def repeat(
     >>> fnn.repeat(3, lambda total, x: (total + x, total), 0, 5)
     (15, [0, 5, 10])
     """
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or not callable(step):
+        raise TypeError(f"repeat: n is {show(n)} and the step {show(step)}; write fnn.repeat(n, step, ts, *batch)")
+    check_int("repeat", "n", n, 0)
     results = []
     for _ in range(n):
         ts, result = step(ts, *batch, **options)

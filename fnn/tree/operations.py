@@ -36,6 +36,8 @@ def map(f: Callable[..., Array], tree: T, /, *others: T) -> T:
     >>> fnn.tree.map(lambda a, b: 0.9 * a + 0.1 * b, (np.zeros(2), None), (np.ones(2), None))
     (array([0.1, 0.1]), None)
     """
+    if not callable(f):
+        raise TypeError(f"tree.map: the function comes first, and here is {show(f)}")
     leaves, structure = flatten(tree)
     columns = [leaves]
     for other in others:
@@ -181,7 +183,7 @@ def global_norm(tree: PyTree, /) -> Scalar:
 
 
 def show(tree: object, /) -> str:
-    """The tree in one line, with dtype and shape in place of the arrays.
+    """The tree in one line, with dtype and shape in place of the arrays; long lists without arrays are cut.
 
     >>> show((np.ones((2, 3), np.float32), None, {"n": 3, "x": np.arange(4)}))
     "(f32[2,3], None, {'n': 3, 'x': i64[4]})"
@@ -193,14 +195,22 @@ def show(tree: object, /) -> str:
     if isinstance(tree, dict):
         return "{" + ", ".join([f"{key!r}: {show(part)}" for key, part in tree.items()]) + "}"
     if isinstance(tree, list):
-        return "[" + ", ".join([show(part) for part in tree]) + "]"
+        return "[" + ", ".join(_shown_parts(tree)) + "]"
     if isinstance(tree, tuple):
         names = getattr(tree, "_fields", None)
         if names:
             inner = ", ".join([f"{name}={show(part)}" for name, part in zip(names, tree, strict=True)])
             return f"{type(tree).__name__}({inner})"
-        return "(" + ", ".join([show(part) for part in tree]) + (",)" if len(tree) == 1 else ")")
-    return repr(tree)
+        return "(" + ", ".join(_shown_parts(tree)) + (",)" if len(tree) == 1 else ")")
+    text = repr(tree)
+    return text if len(text) <= 400 else f"{text[:300]}... ({len(text)} characters)"
+
+
+def _shown_parts(parts: list[Any] | tuple[Any, ...]) -> list[str]:
+    """All of them, or the first of many constants, as of data that were meant to be an array."""
+    if len(parts) > 20 and not leaves(parts):
+        return [*[show(part) for part in parts[:3]], f"... {len(parts)} in all"]
+    return [show(part) for part in parts]
 
 
 def _show_dataclass(tree: Any) -> str:

@@ -216,6 +216,11 @@ def _new_kind(cls: type) -> type[Node]:
             f"tree: {cls.__name__} is a subclass of {base.__name__}, which fnn does not know how to rebuild: "
             f"use a plain {base.__name__} or a frozen dataclass"
         )
+    if hasattr(cls, "__array__") or hasattr(cls, "__dlpack__"):
+        raise TypeError(
+            f"tree: a {cls.__module__.partition('.')[0]} {cls.__name__} is no NumPy array, so it would be a constant; write "
+            "np.asarray(...)"
+        )
     return _Static
 
 
