@@ -589,9 +589,9 @@ def test_arrays_that_compute_unlike_arrays_are_refused() -> None:
     for _ in range(3):
         ts, _ = step(ts, x, x[:, :1])
     for given in (np.ma.masked_array(x, x > 2), x.view(np.matrix)):
-        with pytest.raises(TypeError, match="dense: x is a (MaskedArray|matrix), which computes unlike"):
+        with pytest.raises(TypeError, match=r"dense: x is a (MaskedArray|matrix), which computes unlike"):
             step(ts, given, x[:, :1])
-        with pytest.raises(TypeError, match="mse: target is a (MaskedArray|matrix)"):
+        with pytest.raises(TypeError, match=r"mse: target is a (MaskedArray|matrix)"):
             fnn.mse(x, given)
 
 
