@@ -287,6 +287,22 @@ def test_no_thread_keeps_a_batch_alive() -> None:
     del step  # until here its threads were waiting
 
 
+def test_no_error_keeps_a_batch_alive() -> None:
+    model, opt = fnn.Dense(3, 3), fnn.Sgd(0.1)
+    step, ts = fnn.train_step(fnn.supervised(model, fnn.cross_entropy), opt, threads=2), fnn.start(model, opt, fnn.key(0))
+    x = np.ones((4, 3), np.float32)
+    gone = weakref.ref(x)
+    gc.collect()
+    gc.disable()  # not by its collector either
+    try:
+        with pytest.raises(ValueError, match="label 9"):
+            step(ts, x, np.array([0, 1, 9, 0]))
+        del x
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
 def test_a_step_inside_of_its_own_loss_does_not_wait_for_itself() -> None:
     opt = fnn.Sgd(0.5)
 

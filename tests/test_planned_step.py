@@ -536,6 +536,29 @@ def test_a_planned_step_refuses_a_state_of_the_optimiser_with_other_moments() ->
                 f(other, *batch)
 
 
+@dataclass(frozen=True)
+class Gain(fnn.optim.Transform):
+    """Scales updates by a gain that a run may put into the state."""
+
+    def init_flat(self, params: Any, segments: Any, /) -> Any:
+        return {}
+
+    def update_flat(self, grads: Any, slots: Any, params: Any, step: int, segments: Any, /) -> Any:
+        return (grads * slots["gain"] if "gain" in slots else grads), slots
+
+
+def test_a_moment_that_a_run_adds_is_seen_by_the_next_step() -> None:
+    model = model_for("norm and dropout", CE)
+    step, reference, ts = after(3, model, CE, Gain() >> fnn.Sgd(0.1))
+    gain = np.full(ts.opt.layout.size, 10, np.float32)
+    more = replace(ts, opt=replace(ts.opt, slots={**ts.opt.slots, "0.gain": gain}))
+    batch = batch_of(CE, 4, 0)
+    for _ in range(2):  # from what was replaced, and on from there
+        expected = bits(*reference(more, *batch))
+        more, loss = step(more, *batch)
+        assert bits(more, loss) == expected
+
+
 def test_what_is_planned_runs_without_tracers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where every part has a rule, a planned step makes no tape."""
     model, opt = model_for("norm and dropout", CE), fnn.Adam(0.01)

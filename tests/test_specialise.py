@@ -48,7 +48,9 @@ def special(source: str, n: int = 2) -> tuple[Any, Any, str]:
     f = module_of(source)["f"]
     made: Any = specialised(f, n)
     assert made is not None
-    return f, made, ast.unparse(made.module)
+    source = ast.unparse(made.module)
+    compile(source, "", "exec")
+    return f, made, source
 
 
 def outcome(f: Callable[..., Any], *arguments: Any) -> Any:
@@ -71,6 +73,19 @@ def f(a, b):
     x = a
     x += b
     return x, a
+
+# a slice that is given to a function
+def part(x, which):
+    y = x[which]
+    return y, x[which]
+def f(a, b):
+    return part((a, b), slice(1)), [[1, 2, 3][1:b if b.__class__ is int else None]], part([a, b], slice(None))
+
+# a slice that has a name
+def part(x, *which):
+    return x[which]
+def f(a, b):
+    return part(np.arange(6).reshape(2, 3) + a.sum() if hasattr(a, "sum") else np.ones((2, 3)), 0)[:2]
 
 # a sum that two names have
 def f(a, b):

@@ -69,6 +69,9 @@ class Expressions(ABC):
     def variable(self, value: Meaning) -> str:
         """A new variable with this value."""
         code = self.code(value)
+        if isinstance(code, ast.Slice):  # which has no syntax outside of brackets
+            ends = [ast.Constant(None) if end is None else end for end in (code.lower, code.upper, code.step)]
+            code = ast.Call(self._code_of_constant(slice), ends, [])
         name = self.new_name()
         self.write(ast.Assign([store(name)], code))
         return name

@@ -127,10 +127,15 @@ class Crew:
         for _ in jobs[1:]:
             i, made, error = done.get()
             outcomes[i + 1] = made, error
-        for _, error in outcomes:
+        made, errors = zip(*outcomes, strict=True)
+        del outcomes, jobs  # an error holds this frame, which would hold the batch
+        for error in errors:
             if error is not None:
-                raise error
-        return [made for made, _ in outcomes]
+                try:
+                    raise error
+                finally:
+                    del error, errors
+        return list(made)
 
     def _begin(self) -> None:
         work: SimpleQueue[Any] = SimpleQueue()

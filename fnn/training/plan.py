@@ -100,10 +100,13 @@ def planned_step(gradient: Bind, opt: Optimizer) -> Planned:
 
     def bind(opt_state: OptState[Any], grads: Array1) -> Callable[..., Stepped]:
         run = gradient(opt_state, grads)
-        update = bound_update(opt, tuple(opt_state.slots))  # which fails for a state with others
+        keys = tuple(opt_state.slots)
+        n, update = len(keys), bound_update(opt, keys)  # which fails where one of them is missing
         views = opt_state.layout.views
 
         def step(ts: TrainState[Any, Any], leaves: Sequence[Value], vector: Array1, mode: Mode, *batch: Value) -> Stepped:
+            if len(ts.opt.slots) != n:
+                raise ValueError("there are more moments")
             loss, state = run(leaves, ts.state, mode, *batch)
             return updated(update, views, grads, ts, vector, loss, state)
 
