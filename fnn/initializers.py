@@ -60,7 +60,7 @@ def _check_number(name: str, what: str, value: float, low: float = float("-inf")
 class _Drawn:
     """An initialiser: draw(key, shape, *options) in the dtype that is asked for, read-only.
 
-    Where the options are a user's, `draw` is called as the function that makes it, behind a "_".
+    Where the options are a user's, `draw` is named like the function that makes it, with a "_" before.
     """
 
     draw: Callable[..., np.ndarray[Any, Any]]

@@ -72,7 +72,7 @@ class Watched:
 
     def spare(self) -> list[Any]:
         """The gradient vectors that the plans will write to again."""
-        return [vector for plan in self.plans for _, vector, _ in plan._spare]
+        return [vector for plan in self.plans for *_, vector, _ in plan._spare]
 
 
 @contextmanager
@@ -82,7 +82,7 @@ def watching() -> Iterator[Watched]:
 
     def run(self: Plan, *args: Any) -> Any:
         made = original(self, *args)
-        found.runs.append(None if made is None else made[1][1])
+        found.runs.append(None if made is None else made[1][2])
         if not any(self is plan for plan in found.plans):
             found.plans.append(self)
         return made

@@ -873,3 +873,66 @@ def test_the_step_of_a_small_net_is_written_out(written: list[str]) -> None:
     source = max(written, key=len)
     assert "again" not in written
     assert source.count("dot(") == 8  # the products of weights, the sums for biases, and that of the loss
+
+
+D: Any = fnn.Dense
+NETS: dict[str, tuple[Any, tuple[int, ...]]] = {
+    "norm and dropout": (D(5, 8) >> fnn.BatchNorm(8) >> fnn.relu >> fnn.Dropout(0.2) >> D(8, 3), (4, 5)),
+    "layer norm": (D(5, 8) >> fnn.LayerNorm(8) >> fnn.gelu >> D(8, 3), (4, 5)),
+    "silu, softplus": (D(5, 8) >> fnn.silu >> D(8, 8) >> fnn.softplus >> D(8, 3), (4, 5)),
+    "residual": (D(5, 8) >> fnn.residual(D(8, 8) >> fnn.relu) >> D(8, 3), (4, 5)),
+    "over time": (D(5, 8) >> fnn.relu >> fnn.last_step >> D(8, 3), (4, 6, 5)),
+    "convolution": (fnn.Conv2d(1, 4, 3) >> fnn.relu >> fnn.MaxPool2d(2) >> fnn.flatten >> D(36, 3), (4, 6, 6, 1)),
+    "convolution 1d": (fnn.Conv1d(2, 4, 3) >> fnn.BatchNorm(4) >> fnn.relu >> fnn.flatten >> D(32, 3), (4, 8, 2)),
+    "group norm": (fnn.Conv2d(1, 4, 3) >> fnn.GroupNorm(2, 4) >> fnn.relu >> fnn.flatten >> D(144, 3), (4, 6, 6, 1)),
+    "lstm": (fnn.LSTM(2, 4) >> fnn.last_step >> D(4, 3), (4, 8, 2)),
+    "gru": (fnn.GRU(2, 4) >> fnn.last_step >> D(4, 3), (4, 8, 2)),
+    "transformer": (fnn.encoder_block(8, 2) >> fnn.last_step >> D(8, 3), (4, 5, 8)),
+    "transformer with dropout": (fnn.encoder_block(8, 2, drop_rate=0.1) >> fnn.last_step >> D(8, 3), (4, 5, 8)),
+}
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_the_steps_of_the_usual_nets_run_as_they_are_written_out(name: str, written: list[str]) -> None:
+    model, shape = NETS[name]
+    opt, rng = fnn.Adam(0.01), np.random.default_rng(0)
+    step, ts = fnn.train_step(fnn.supervised(model, fnn.cross_entropy), opt), fnn.start(model, opt, fnn.key(0))
+    for _ in range(5):
+        batch = rng.normal(size=shape).astype(np.float32), rng.integers(0, 3, len(shape) and shape[0])
+        once = fnn.train_step(fnn.supervised(model, fnn.cross_entropy), opt)(ts, *batch)[0]
+        ts, _ = step(ts, *batch)
+        assert [a.tobytes() for a in fnn.tree.leaves(ts.params)] == [a.tobytes() for a in fnn.tree.leaves(once.params)]
+    assert len(written[-1]) > 1_000
+    assert "again" not in written
+    assert "nothing" not in written
+
+
+def test_a_few_batches_that_it_was_not_written_for_do_not_end_it(written: list[str]) -> None:
+    model, opt = D(3, 4) >> fnn.relu >> D(4, 3), fnn.Adam(0.1)
+    step, ts = fnn.train_step(fnn.supervised(model, fnn.mse), opt), fnn.start(model, opt, fnn.key(0))
+    float32, float16 = (np.ones((4, 3), dtype) for dtype in (np.float32, np.float16))
+    for _ in range(6):
+        ts, _ = step(ts, float32, float32)
+    for _ in range(4):
+        ts, _ = step(ts, float16, float16)
+    back = written.count("again")
+    assert back > 0
+    for _ in range(6):
+        ts, _ = step(ts, float32, float32)
+    assert written.count("again") == back
+    for _ in range(40):
+        ts, _ = step(ts, float16, float16)
+    assert back < written.count("again") < 40  # then it was given up
+
+
+def test_an_error_in_the_data_is_not_one_of_the_plan(written: list[str]) -> None:
+    model, opt = D(3, 4) >> fnn.relu >> D(4, 3), fnn.Adam(0.1)
+    step, ts = fnn.train_step(fnn.supervised(model, fnn.cross_entropy), opt), fnn.start(model, opt, fnn.key(0))
+    x = np.ones((4, 3), np.float32)
+    for i in range(30):
+        if i % 5 == 4:
+            with pytest.raises(ValueError, match="label 9"):
+                step(ts, x, np.array([0, 1, 9, 0]))
+        else:
+            ts, _ = step(ts, x, np.zeros(4, int))
+    assert len([source for source in written if source != "again"]) <= 2  # the update of the first step, and the step

@@ -94,8 +94,9 @@ def unchecked(f: Callable[..., Any]) -> Callable[..., Any]:
 
 def _unary(function: Callable[..., Value], rule: Callable[..., Value]) -> Callable[..., Value]:
     def op(x: Value, *args: Any, **options: Any) -> Value:
-        if x.__class__ is not Tracer:
-            return function(x, *args, **options)
+        return traced(x, *args, **options) if x.__class__ is Tracer else function(x, *args, **options)
+
+    def traced(x: Tracer, *args: Any, **options: Any) -> Value:
         v = x.value
         if args or options:
             y = op(v, *args, **options)

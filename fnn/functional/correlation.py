@@ -85,10 +85,11 @@ def gradients(
     if wanted[0] or not wanted[1]:
         g = np.asarray(g)
     dx = correlate_by_x(g, kernel, x.shape[1:-1], geometry) if wanted[0] else None
-    if wanted[1] and not depthwise.applies(kernel.shape, geometry.groups):
-        return dx, *_by_kernel(x, g, kernel.shape, geometry, wanted[2])
-    dk = correlate_by_kernel(x, g, kernel.shape, geometry) if wanted[1] else None
-    return dx, dk, channel_sums(g) if wanted[2] else None
+    if not wanted[1]:
+        return dx, None, channel_sums(g) if wanted[2] else None
+    if depthwise.applies(kernel.shape, geometry.groups):
+        return dx, correlate_by_kernel(x, g, kernel.shape, geometry), channel_sums(g) if wanted[2] else None
+    return dx, *_by_kernel(x, g, kernel.shape, geometry, wanted[2])
 
 
 def channel_sums(g: Value) -> Value:

@@ -97,32 +97,24 @@ class Dense(Spec, ComposableRows, Generic[DP]):
 
         def run(leaves: Sequence[Value], state: None, x: Value, mode: Mode) -> tuple[Value, None, BoundPull]:
             w = leaves[first]
-            if x.dtype is not w.dtype:
+            if x.dtype is not w.dtype or not 2 <= x.ndim <= 3:
                 return with_checks(leaves, state, x, mode)
-            if x.ndim != 2:
-                return over_time(leaves, state, x, mode)
-            y = x.dot(w)
+            rows = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
+            y = rows.dot(w)
             if of_bias is not None:
                 y += leaves[first + 1]
 
             def pull(g: Value) -> Value:
-                x.T.dot(g, of_weight)
+                h = g if g.ndim == 2 else g.reshape(-1, g.shape[-1])
+                rows.T.dot(h, of_weight)
                 if of_bias is not None:
-                    ones(len(g), g.dtype).dot(g, of_bias)
-                return g.dot(w.T) if wanted else None
+                    ones(len(h), h.dtype).dot(h, of_bias)
+                if not wanted:
+                    return None
+                dx = h.dot(w.T)
+                return dx if x.ndim == 2 else dx.reshape(x.shape)
 
-            return y, None, pull
-
-        def over_time(leaves: Sequence[Value], state: None, x: Value, mode: Mode) -> tuple[Value, None, BoundPull]:
-            if x.ndim != 3:
-                return with_checks(leaves, state, x, mode)
-            y, _, pull = run(leaves, state, x.reshape(-1, x.shape[-1]), mode)
-
-            def back(g: Value) -> Value:
-                dx = pull(g.reshape(-1, g.shape[-1]))
-                return dx if dx is None else dx.reshape(x.shape)
-
-            return y.reshape(*x.shape[:-1], y.shape[-1]), None, back
+            return y if x.ndim == 2 else y.reshape(*x.shape[:-1], y.shape[-1]), None, pull
 
         return run
 
@@ -220,7 +212,7 @@ class Dropout(Spec, ComposableAnyRank):
 
     def vjp(self, params: None, state: None, x: Value, mode: Mode, wanted: bool, /) -> tuple[Value, None, Pull]:
         """The same factor for x and for g."""
-        if not isinstance(mode, Train) or self.drop_rate == 0:
+        if self.drop_rate == 0 or not isinstance(mode, Train):  # in this order: what is fixed comes first for specialise
             return x, None, lambda g, into: g
         factor = drop_factor(x.shape, x.dtype, self.drop_rate, mode)
         return x * factor, None, lambda g, into: g * factor

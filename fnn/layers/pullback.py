@@ -147,13 +147,12 @@ def bind_chain(schedule: Sequence[Part], into: Any, wanted: bool, first: int) ->
         def back(g: Value) -> Value:
             if g.dtype is not dtype:
                 g = g.astype(dtype, copy=False)  # as the tape does
-            for k in range(len(pulls) - 1, -1, -1):
+            for k in range(len(pulls) - 1, 0, -1):
                 g = pulls[k](g)
                 if g is None:
-                    if k:
-                        _blank([into[i] for i, *_ in in_order[:k]])
-                    break
-            return g
+                    _blank([into[i] for i, *_ in in_order[:k]])
+                    return None
+            return pulls[0](g)  # of the first part nobody may want it
 
         return y, state if new is None else tuple(new), back
 

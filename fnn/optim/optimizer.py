@@ -289,7 +289,7 @@ def updater(opt: Optimizer) -> Callable[[Array1, OptState[P], Array1], tuple[Arr
 
 
 def bound_update(opt: Optimizer, keys: tuple[str, ...]) -> Callable[[Array1, OptState[P], Array1], tuple[Array1, OptState[P]]]:
-    """The same for states whose moments have these keys. KeyError where one lacks a moment that is read."""
+    """The same for states whose moments have these keys, no others. KeyError where the rule reads one that they lack."""
     name = type(opt).__name__
     owned = owns_updates(opt)
     update_flat = _bound(opt, keys)

@@ -34,27 +34,32 @@ from typing import Any
 # Calls after which a function is written out. On small nets that takes 15 to 35 milliseconds, on deep ones a multiple: what it
 # saves in one to four thousand calls.
 AFTER = 2_000
+_CHANCES = 20
 LOADED = time.time()  # source that is younger is not that of what runs
 
 
 def hot(f: Callable[..., Any]) -> Callable[..., Any]:
     """The same function of positional arguments, written out after many calls.
 
-    Where it fails it is called again: it, and what it calls of the user's, is pure, or only writes into arrays that the second
-    call writes again.
+    Where what was written fails, the function itself is called: it, and what it calls of the user's, is pure, or only writes
+    into arrays that the second call writes again. What fails at once, or many times in a row, is given up.
     """
     calls = 0
     special: Callable[..., Any] | None = None
+    chances = 0  # failures in a row after which it is given up: the first, where it has never run to its end
 
     def run(*arguments: Any) -> Any:
-        nonlocal calls, special
+        nonlocal calls, special, chances
         if special is not None:
             try:
-                return special(*arguments)
+                made = special(*arguments)
             except Exception:  # Otherwise, or what f runs into as well
-                pass
-            made = f(*arguments)
-            special = None
+                made = f(*arguments)
+                chances -= 1
+                if chances < 0:
+                    special = None
+                return made
+            chances = _CHANCES
             return made
         calls += 1
         if calls == AFTER:

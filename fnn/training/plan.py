@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 
 Shapes: TypeAlias = tuple[tuple[int, ...] | np.dtype[Any], ...]
 
-# For a state of the optimiser and a gradient vector for parameters like its: what writes into that vector.
+# For a state of the optimiser and a vector for gradients of its parameters: a function that writes into that vector, a gradient
+# or a whole step.
 Bind: TypeAlias = Callable[[OptState[Any], Array1], Callable[..., Any]]
-# A gradient vector, the layout that it is for, and the function that writes into it.
-Buffer: TypeAlias = tuple[Layout[Any], Array1, Callable[..., Any]]
+# Such a vector, the layout and the names of moments that it is for, and the function that writes into it.
+Buffer: TypeAlias = tuple[Layout[Any], tuple[str, ...], Array1, Callable[..., Any]]
 # What a step makes: loss, new TrainState, the leaves of its parameters, and the vector they are views of.
 Stepped: TypeAlias = tuple[Scalar, TrainState[Any, Any], list[Value], Array1]
 # A step of a TrainState with these leaves and this vector on a batch, or None.
@@ -32,7 +33,7 @@ Planned: TypeAlias = Callable[[TrainState[Any, Any], Sequence[Value], Array1, Mo
 
 
 class Plan:
-    """A function that writes a gradient, bound once and run in every step.
+    """A gradient or a whole step, bound once and run again and again.
 
     It checks only what values can change, such as the range of labels: a step runs it for parameters and state that the step
     before made, and a batch with shapes and dtypes that an ordinary step has taken, so that the rest was checked then. Its
@@ -52,18 +53,20 @@ class Plan:
             buffer = self._spare.pop()
         except IndexError:
             buffer = None
-        layout = opt_state.layout
+        layout, keys = opt_state.layout, tuple(opt_state.slots)
         try:
-            if buffer is None or buffer[0] is not layout:
+            if buffer is None or buffer[0] is not layout or buffer[1] != keys:
                 vector = np.zeros(layout.size, layout.dtype)  # as it stays for leaves that no layer reads, and so none writes
-                buffer = layout, vector, hot(self._bind(opt_state, vector))
-            return buffer[2](*arguments), buffer
+                buffer = layout, keys, vector, hot(self._bind(opt_state, vector))
+            return buffer[3](*arguments), buffer
         except Exception:
+            if buffer is not None:
+                self._spare.append(buffer)  # whatever it wrote, the next run writes again
             return None  # the ordinary way runs into the same, and says where
 
     def put_back(self, buffer: Buffer, slots: Mapping[str, Array1]) -> None:
         """The vector may be used again, unless an optimiser keeps it as a moment."""
-        vector = buffer[1]
+        vector = buffer[2]
         for slot in slots.values():  # one that owns its memory needs no closer look
             if slot is vector or (slot.base is not None and np.may_share_memory(slot, vector)):
                 return
@@ -100,13 +103,10 @@ def planned_step(gradient: Bind, opt: Optimizer) -> Planned:
 
     def bind(opt_state: OptState[Any], grads: Array1) -> Callable[..., Stepped]:
         run = gradient(opt_state, grads)
-        keys = tuple(opt_state.slots)
-        n, update = len(keys), bound_update(opt, keys)  # which fails where one of them is missing
+        update = bound_update(opt, tuple(opt_state.slots))
         views = opt_state.layout.views
 
         def step(ts: TrainState[Any, Any], leaves: Sequence[Value], vector: Array1, mode: Mode, *batch: Value) -> Stepped:
-            if len(ts.opt.slots) != n:
-                raise ValueError("there are more moments")
             loss, state = run(leaves, ts.state, mode, *batch)
             return updated(update, views, grads, ts, vector, loss, state)
 
@@ -140,7 +140,7 @@ def planned_parts(gradient: Bind, apply: Callable[..., tuple[Array1, OptState[An
             if made is None:
                 return None
             (loss, state), buffer = made
-            return loss, state, buffer[1], buffer
+            return loss, state, buffer[2], buffer
 
         found = parts.mean(of_part, ts.state, mode, batch, {})
         if found is None:

@@ -108,18 +108,18 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
         given = None if plan is None or options else shapes_of(batch)
         planner = plan if given in known and not debug.is_active() else None
         aux = None
-        planned = None if planner is None else planner(ts, leaves, vector, mode, batch)
-        if planned is None:
+        done = None if planner is None else planner(ts, leaves, vector, mode, batch)
+        if done is None:
             by_tape = partial(_by_tape, loss, has_aux, ts, leaves)
             value, state, grads, aux = (
                 by_tape(mode, batch, options) if parts is None else parts.mean(by_tape, before, mode, batch, options)  # type: ignore[misc]  # never None
             )
-            planned = updated(apply, ts.opt.layout.views, grads, ts, vector, value, state)
+            done = updated(apply, ts.opt.layout.views, grads, ts, vector, value, state)
             if planner is not None:  # only the plan runs into an error: a layer that it does not suit
                 plan = None
             elif given is not None:
                 known = known | {given} if len(known) < _MOST_SHAPES else frozenset({given})
-        value, new, leaves, vector = planned
+        value, new, leaves, vector = done
         if new.state is not before and not _same_kind(before, new.state):
             new, is_like = _settled(before, new, leaves)
             known = known if is_like else _NONE
@@ -179,7 +179,7 @@ _MOST_SHAPES = 1_000
 
 
 def _looked_at(ts: TrainState[Any, Any]) -> _Last:
-    """The same of a TrainState that no step made."""
+    """The same of a TrainState that the last step did not make."""
     if not isinstance(ts.opt, OptState):
         raise TypeError(
             f"train_step: the TrainState's opt is {show(ts.opt)}, expected the state of an optimizer; to go on with another, "
