@@ -802,6 +802,7 @@ def test_a_function_is_written_out_when_it_was_called_often(monkeypatch: pytest.
 
 def test_one_that_is_refused_is_the_function_itself_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(specialise, "AFTER", 1)
+    monkeypatch.setattr(specialise, "_MOST_FAILURES", 0)
     space = module_of("def f(a):\n for i in range(3):\n  if a > i:\n   break\n return g(i)\ndef g(i):\n return i\n")
     run = specialise.hot(space["f"])
     assert [run(0), run(2)] == [2, 0]
@@ -861,6 +862,7 @@ def test_the_usual_optimizers_are_written_out(opt: fnn.Optimizer, written: list[
     for _ in range(4):
         vector, state = apply(np.ones(4), state, vector)
     (source,) = written
+    assert "setflags(write=False)" in source
     assert "update_flat(" not in source
 
 
@@ -907,7 +909,8 @@ def test_the_steps_of_the_usual_nets_run_as_they_are_written_out(name: str, writ
     assert "nothing" not in written
 
 
-def test_a_few_batches_that_it_was_not_written_for_do_not_end_it(written: list[str]) -> None:
+def test_a_few_batches_that_it_was_not_written_for_do_not_end_it(written: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(specialise, "_MOST_FAILURES", 20)
     model, opt = D(3, 4) >> fnn.relu >> D(4, 3), fnn.Adam(0.1)
     step, ts = fnn.train_step(fnn.supervised(model, fnn.mse), opt), fnn.start(model, opt, fnn.key(0))
     float32, float16 = (np.ones((4, 3), dtype) for dtype in (np.float32, np.float16))

@@ -97,24 +97,25 @@ class Dense(Spec, ComposableRows, Generic[DP]):
 
         def run(leaves: Sequence[Value], state: None, x: Value, mode: Mode) -> tuple[Value, None, BoundPull]:
             w = leaves[first]
-            if x.dtype is not w.dtype or not 2 <= x.ndim <= 3:
+            flat = x.ndim == 2
+            if x.dtype is not w.dtype or not (flat or x.ndim == 3):
                 return with_checks(leaves, state, x, mode)
-            rows = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
+            rows = x if flat else x.reshape(-1, x.shape[-1])
             y = rows.dot(w)
             if of_bias is not None:
                 y += leaves[first + 1]
 
             def pull(g: Value) -> Value:
-                h = g if g.ndim == 2 else g.reshape(-1, g.shape[-1])
+                h = g if flat else g.reshape(-1, g.shape[-1])
                 rows.T.dot(h, of_weight)
                 if of_bias is not None:
                     ones(len(h), h.dtype).dot(h, of_bias)
                 if not wanted:
                     return None
                 dx = h.dot(w.T)
-                return dx if x.ndim == 2 else dx.reshape(x.shape)
+                return dx if flat else dx.reshape(x.shape)
 
-            return y if x.ndim == 2 else y.reshape(*x.shape[:-1], y.shape[-1]), None, pull
+            return y if flat else y.reshape(*x.shape[:-1], y.shape[-1]), None, pull
 
         return run
 

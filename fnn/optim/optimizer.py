@@ -291,6 +291,7 @@ def updater(opt: Optimizer) -> Callable[[Array1, OptState[P], Array1], tuple[Arr
 def bound_update(opt: Optimizer, keys: tuple[str, ...]) -> Callable[[Array1, OptState[P], Array1], tuple[Array1, OptState[P]]]:
     """The same for states whose moments have these keys, no others. KeyError where the rule reads one that they lack."""
     name = type(opt).__name__
+    method = f"{name}.update_flat"
     owned = owns_updates(opt)
     update_flat = _bound(opt, keys)
 
@@ -300,12 +301,10 @@ def bound_update(opt: Optimizer, keys: tuple[str, ...]) -> Callable[[Array1, Opt
         slots, layout = opt_state.slots, opt_state.layout
         made: object = update_flat(grads, slots, params, opt_state.step, layout.segments)
         if not isinstance(made, tuple) or len(made) != 2:
-            raise TypeError(f"{name}.update_flat: expected (delta, slots), got {show(made)}")
+            raise TypeError(f"{method}: expected (delta, slots), got {show(made)}")
         delta, moments = made
         if not isinstance(delta, np.ndarray) or delta.shape != params.shape:
-            raise TypeError(
-                f"{name}.update_flat: delta is {show(delta)}, expected a vector like the parameters, {describe(params)}"
-            )
+            raise TypeError(f"{method}: delta is {show(delta)}, expected a vector like the parameters, {describe(params)}")
         # Else a new array, so that a delta that is a moment too, against the contract, corrupts nothing.
         new: Array1 = np.add(params, delta, delta) if owned else params + delta
         if new.__class__ is not np.ndarray or new.dtype is not params.dtype:
@@ -313,7 +312,7 @@ def bound_update(opt: Optimizer, keys: tuple[str, ...]) -> Callable[[Array1, Opt
         new.setflags(write=False)
         if moments is not slots:
             frozen = frozen_like(moments, slots)
-            moments = checked_slots(f"{name}.update_flat", moments, slots, params.dtype) if frozen is None else frozen
+            moments = checked_slots(method, moments, slots, params.dtype) if frozen is None else frozen
         state: Any = object.__new__(OptState)
         fields = state.__dict__  # one by one: update takes twice as long
         fields["step"] = opt_state.step + 1

@@ -34,7 +34,7 @@ from typing import Any
 # Calls after which a function is written out. On small nets that takes 15 to 35 milliseconds, on deep ones a multiple: what it
 # saves in one to four thousand calls.
 AFTER = 2_000
-_CHANCES = 20
+_MOST_FAILURES = 1_000
 LOADED = time.time()  # source that is younger is not that of what runs
 
 
@@ -42,31 +42,33 @@ def hot(f: Callable[..., Any]) -> Callable[..., Any]:
     """The same function of positional arguments, written out after many calls.
 
     Where what was written fails, the function itself is called: it, and what it calls of the user's, is pure, or only writes
-    into arrays that the second call writes again. What fails at once, or many times in a row, is given up.
+    into arrays that the second call writes again. What fails at once, or a thousand times, is given up.
     """
-    calls = 0
+    calls = failures = 0
     special: Callable[..., Any] | None = None
-    chances = 0  # failures in a row after which it is given up: the first, where it has never run to its end
 
     def run(*arguments: Any) -> Any:
-        nonlocal calls, special, chances
+        nonlocal calls, failures, special
         if special is not None:
             try:
-                made = special(*arguments)
+                return special(*arguments)
             except Exception:  # Otherwise, or what f runs into as well
-                made = f(*arguments)
-                chances -= 1
-                if chances < 0:
-                    special = None
-                return made
-            chances = _CHANCES
+                pass
+            made = f(*arguments)
+            failures += 1
+            if failures > _MOST_FAILURES:
+                special = None
             return made
         calls += 1
         if calls == AFTER:
             from fnn.specialise.function import specialised  # noqa: PLC0415 (what runs a few steps does not load it)
 
             with suppress(Exception):  # as RecursionError of a deep net: what only saves time ends no run
-                special = specialised(f, len(arguments))
+                written = specialised(f, len(arguments))
+                if written is not None:
+                    made = written(*arguments)
+                    special = written
+                    return made
         return f(*arguments)
 
     return run
