@@ -683,3 +683,27 @@ def test_a_layout_says_what_does_not_fit() -> None:
         Layout.of("test", (np.ones(1, np.float32), np.ones(1)))
     with pytest.raises(TypeError, match=r"test: the leaf \[0\] is i64\[2\]"):
         Layout.of("test", (np.arange(2),))
+
+
+def test_the_vector_of_leaves_is_theirs_only_where_they_are_its_views() -> None:
+    params: Any = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "b": (np.arange(2, dtype=np.float32), np.float32(7))}
+    layout = Layout.of("test", params)
+    vector = layout.pack(tree.leaves(params))
+    views = layout.views(vector)
+    others: list[list[Any]] = [
+        views,  # somebody may still write to it
+        [*views[:2], views[2] + 1],
+        [views[0].T.reshape(2, 3), *views[1:]],
+        [np.array(views[0]), *views[1:]],
+        list(tree.leaves(params)),
+    ]
+    for leaves in others:
+        made = layout.vector_of(leaves)
+        assert not np.shares_memory(made, vector)
+        np.testing.assert_array_equal(made, layout.pack(leaves))
+    vector.flags.writeable = False
+    assert layout.vector_of(layout.views(vector)) is vector
+    assert layout.vector_of([*layout.views(vector)[:2], np.float32(8)])[-1] == 8
+    double = np.concatenate([vector, vector])
+    double.flags.writeable = False
+    assert layout.vector_of(layout.views(double[: layout.size])) is not double

@@ -187,7 +187,7 @@ def _looked_at(ts: TrainState[Any, Any]) -> _Last:
         )
     layout = ts.opt.layout
     leaves = layout.leaves_of("train_step", "the parameters", ts.params)
-    return ts, leaves, layout.pack(leaves), _NONE, Train(ts.key)
+    return ts, leaves, layout.vector_of(leaves), _NONE, Train(ts.key)
 
 
 def _goes_on(ts: TrainState[Any, Any], made: TrainState[Any, Any]) -> bool:

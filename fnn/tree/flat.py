@@ -9,7 +9,7 @@ from typing import Any, Generic, NamedTuple
 
 import numpy as np
 
-from fnn.arrays import Array1, Traced, Value, describe, read_only
+from fnn.arrays import Array1, Traced, Value, describe, is_frozen, read_only
 from fnn.tree.operations import check_floating, paths
 from fnn.tree.structure import PyTree, Structure, T, difference, flatten, is_leaf
 
@@ -86,6 +86,19 @@ class Layout(Generic[T]):
                 raise
         return vector
 
+    def vector_of(self, leaves: Sequence[Value]) -> Array1:
+        """The vector that these leaves are the views of, where nobody can write to it; else a fresh one, as `pack` makes it."""
+        vector = getattr(leaves[0], "base", None) if leaves else None
+        if (
+            vector.__class__ is np.ndarray
+            and vector.shape == (self.size,)
+            and vector.dtype == self.dtype
+            and is_frozen(vector)
+            and all([_is_same(a, b) for a, b in zip(leaves, self.views(vector), strict=True)])
+        ):
+            return vector
+        return self.pack(leaves)
+
     def unpack(self, vector: Array1) -> T:
         """The tree whose leaves are views of the vector."""
         return self.structure.unflatten(self.views(vector))
@@ -105,6 +118,11 @@ class Layout(Generic[T]):
 
     def __repr__(self) -> str:
         return f"Layout({self.dtype}[{self.size}] in {len(self.segments)} leaves)"
+
+
+def _is_same(a: Value, b: Value) -> bool:
+    """Whether two arrays are the same piece of memory, read in the same way."""
+    return a.__class__ is np.ndarray and a.__array_interface__ == b.__array_interface__
 
 
 def _views_of(segments: Sequence[Segment]) -> Callable[[Array1], list[Value]]:
