@@ -449,3 +449,13 @@ def test_errors_say_the_same_while_differentiating() -> None:
     for call, primal, error, message in calls:
         with pytest.raises(error, match=message):
             fnn.grad(lambda p, call=call: np.sum(call(p)))(primal)
+
+
+def test_negative_numbers_of_few_bits_are_no_rows_of_large_tables() -> None:
+    params = fnn.EmbeddingParams(np.zeros((300, 2), np.float32))
+    for wrong in (np.array([-1], np.int8), np.array([3, -128], np.int8), np.array([-1]), np.array([300])):
+        with pytest.raises(ValueError, match=f"token {wrong[-1]} is out of range"):
+            fnn.embedding(params, wrong)
+    with pytest.raises(ValueError, match="-100 is out of range"):
+        fnn.one_hot(np.array([-100], np.int8), 200)
+    assert fnn.embedding(params, np.array([127, 0], np.int8)).shape == (2, 2)

@@ -372,7 +372,7 @@ class DrawsWithOneKey(Right):
 
 
 def test_every_mode_is_looked_at() -> None:
-    modes = [fnn.EVAL, fnn.Train(fnn.key(6)), fnn.Train(fnn.key(5)), fnn.Train(fnn.key(7))]
+    modes: list[fnn.Mode] = [fnn.EVAL, fnn.Train(fnn.key(6)), fnn.Train(fnn.key(5)), fnn.Train(fnn.key(7))]
     with pytest.raises(AssertionError, match="two calls in training 2 mode"):
         check_layer(DrawsWithOneKey(3), X, modes=modes, skip=("purity",))
     with pytest.raises(ValueError, match="no modes for"):

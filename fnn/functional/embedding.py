@@ -12,6 +12,7 @@ from fnn.arrays import Array, Array2, Array3, Int1, Int2, Ints, Tokens, Traced, 
 from fnn.autodiff.primitive import fused
 from fnn.autodiff.tracer import value_of
 from fnn.functional.checks import check_array, check_not_wider
+from fnn.functional.labels import unsigned_form
 from fnn.functional.linear import LinearParams, dense
 from fnn.initializers import Initializer, drawn, normal
 from fnn.random import Key
@@ -50,10 +51,10 @@ def _check_indices(name: str, what: str, indices: Value, n: int, bound: str) -> 
         known = isinstance(indices, (np.ndarray, np.generic, Traced))
         found = describe(indices) if known else f"a {type(indices).__name__}"
         raise TypeError(f"{name}: {what}s are {found}, expected an integer array, as np.asarray({what}s, int)")
-    # read as unsigned, a negative number is huge: one pass finds both
-    unsigned = indices.view(indices.dtype.str.replace("i", "u"))
-    if indices.size and largest(unsigned, None) >= n:
-        wrong = indices[unsigned >= n].flat[0]
+    # as for labels: one pass finds what is negative and what is too large
+    unsigned, most = unsigned_form(indices.dtype)
+    if indices.size and largest(indices.view(unsigned), None) >= min(n, most):
+        wrong = indices[(indices < 0) | (indices >= n)].flat[0]
         raise ValueError(f"{name}: {what} {wrong} is out of range, expected {what}s from 0 to {n - 1}: {bound}")
 
 

@@ -35,7 +35,7 @@ def check_label_shapes(name: str, what: str, x: Value, labels: Value) -> None:
 def check_label_range(name: str, x: Value, labels: Value) -> None:
     """ValueError unless labels lie in [0, classes)."""
     # read as unsigned, a negative label is larger than all that are not: one pass finds both
-    unsigned, most = _unsigned(labels.dtype)
+    unsigned, most = unsigned_form(labels.dtype)
     classes = x.shape[-1]
     if labels.size and largest(labels.view(unsigned), None) >= (classes if classes < most else most):
         wrong = labels[(labels < 0) | (labels >= classes)].flat[0]
@@ -43,7 +43,7 @@ def check_label_range(name: str, x: Value, labels: Value) -> None:
 
 
 @cache
-def _unsigned(dtype: np.dtype[Any]) -> tuple[np.dtype[Any], int]:
+def unsigned_form(dtype: np.dtype[Any]) -> tuple[np.dtype[Any], int]:
     """Integers of this size without sign, and the first that is too large for the dtype itself."""
     return np.dtype(dtype.str.replace("i", "u")), int(np.iinfo(dtype).max) + 1
 

@@ -1,4 +1,4 @@
-"""Dropout as a function of x and mode."""
+"""Noise for training, as functions of x and mode: dropout and its relatives, and Gaussian noise."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from fnn.arrays import Array1, Array2, Value, describe, total
 from fnn.autodiff.tracer import value_of
-from fnn.functional.checks import check_array, check_not_wider
+from fnn.functional.checks import check_array, check_int, check_not_wider
 from fnn.initializers import uniform
 from fnn.random import Key, check_key
 from fnn.tree import Record, show
@@ -43,6 +43,8 @@ class RecurrentParams(Record):
     def init(cls, key: Key, n_in: int, n_hidden: int, /, *, gates: int) -> RecurrentParams:
         """New parameters, all uniform between -1 / sqrt(n_hidden) and 1 / sqrt(n_hidden), as in PyTorch."""
         check_key("RecurrentParams.init", key)
+        for what, n in (("n_in", n_in), ("n_hidden", n_hidden), ("gates", gates)):
+            check_int("RecurrentParams.init", what, n)
         bound = 1 / sqrt(n_hidden)
         draw = uniform(-bound, bound)
         width = gates * n_hidden

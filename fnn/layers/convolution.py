@@ -1,4 +1,4 @@
-"""The specs of convolutions and transposed convolutions over one, two and three spatial axes."""
+"""The specs of convolutions over one, two and three spatial axes."""
 
 from __future__ import annotations
 

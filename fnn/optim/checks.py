@@ -9,7 +9,7 @@ def check_hyper(name: str, what: str, value: float, low: float, high: float = fl
     """ValueError unless low <= value < high, TypeError unless it is a number."""
     check_number(name, what, value)
     if not low <= value < high:
-        bound = f"in [{low}, {high})" if high != float("inf") else f"of at least {low}"
+        bound = f"in [{low}, {high})" if high != float("inf") else f"of at least {low}, and finite"
         raise ValueError(f"{name}: {what} is {value}, expected a number {bound}")
 
 
