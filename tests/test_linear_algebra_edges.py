@@ -323,3 +323,22 @@ def test_the_rank_and_the_path_of_a_contraction_are_constants() -> None:
         return linalg.matrix_rank(x) * np.sum(x)
 
     np.testing.assert_array_equal(grad(f)(MATRIX), np.full((3, 3), 3.0))
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.0])
+def test_the_gradient_of_the_polar_factor_where_all_singular_values_coincide(scale: float) -> None:
+    weights = np.arange(9.0).reshape(3, 3)
+
+    def polar(a: Any) -> Any:
+        u, _, vh = np.linalg.svd(a, full_matrices=False)
+        return np.sum(weights * (u @ vh))
+
+    q = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
+    for a in (np.eye(3), q):
+        h = 1e-5
+        numeric = np.zeros((3, 3))
+        for i, j in np.ndindex(3, 3):
+            step = np.zeros((3, 3))
+            step[i, j] = h
+            numeric[i, j] = (polar(scale * a + step) - polar(scale * a - step)) / (2 * h)
+        np.testing.assert_allclose(fnn.grad(polar)(scale * a), numeric, atol=1e-7)

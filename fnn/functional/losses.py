@@ -172,7 +172,7 @@ def huber_per_example(prediction: SameRank, target: SameRank, /, *, delta: float
 
 def _bce_values(p: Value, t: Value, *, eps: float) -> Value:
     p = np.clip(p, eps, 1 - eps)
-    return -(t * np.log(p) + (1 - t) * np.log(1 - p))
+    return -(t * np.log(p) + (1 - t) * np.log1p(-p))
 
 
 # L = -mean of t log p + (1 - t) log(1 - p): dL/dp = (p - t) / (p (1 - p)) / n inside the clip, 0 outside;
@@ -180,7 +180,7 @@ def _bce_values(p: Value, t: Value, *, eps: float) -> Value:
 @fused(2, lambda p, t, *, eps: np.mean(_bce_values(p, t, eps=eps)))
 def _bce(p: Value, t: Value, *, eps: float) -> tuple[Value, _Pull]:
     c = np.clip(p, eps, 1 - eps)
-    log_p, log_q = np.log(c), np.log(1 - c)
+    log_p, log_q = np.log(c), np.log1p(-c)
     loss = sum_of_all(t * log_p + (1 - t) * log_q) / -p.size
 
     def pull(g: Value, wanted: Sequence[bool]) -> Sequence[Value]:
@@ -255,7 +255,7 @@ def _bce_with_logits(z: Value, t: Value) -> tuple[Value, _Pull]:
 
 @checked_form_of(_of_same_shapes(_bce_with_logits))
 def bce_with_logits(logits: SameRank, target: SameRank, /, *, pos_weight: Array1 | float | None = None) -> Scalar:
-    """Binary cross-entropy of sigmoid(logits): the mean of log(1 + exp(z)) - t z, exact for any finite z.
+    """Binary cross-entropy of sigmoid(logits): the mean of log(1 + exp(z)) - t z, stable for any finite z.
 
     logits and target have the same shape; targets are 0 or 1, or probabilities between. That is not checked: for others, as
     labels -1 and +1, the loss has no lower bound. pos_weight w, a number or one for each column (the last axis), multiplies

@@ -8,7 +8,9 @@ The functions of symmetric matrices (cholesky, eigh, eigvalsh) read one triangle
 whole matrix: their gradient is symmetric, half of it in each triangle.
 
 Vectors are defined up to a sign, and up to a rotation where their values coincide (closer than rounding errors are, see
-`_rounding`): there the rules give a finite derivative, right to first order for functions that don't depend on the rotation.
+`_rounding`). There the rules leave out how the vectors turn among themselves: right to first order for functions of the values
+alone, of projectors on whole spaces and of the polar factor U V^T, and not for others, as V diag(1 / w) V^T. Second derivatives
+leave it out too.
 Columns that complete a basis (full_matrices of svd, mode="complete" of qr) are defined up to a rotation everywhere: what
 depends on it is refused on the way back, see `_without_complement`.
 """
@@ -132,6 +134,9 @@ def _svd_rule(gs: Value, ys: Value, a: Value) -> Value:
 
         dA = U [diag(gs) + (F * (P - P^T)) S + S (F * (Q - Q^T))] V^T + (gU - U P) S^-1 V^T + U S^-1 (gV - V Q)^T
 
+    With X = P - P^T and Y = Q - Q^T the part with F is (X + Y) / (2 (s_j - s_i)) + (X - Y) / (2 (s_j + s_i)), of which the
+    second half is defined where singular values coincide: it is all there is of U V^T, the polar factor.
+
     The last terms are what leaves the spaces of the columns; there is none where U or V is square.
     """
     (u, s, vh), (gu, gs_, gvh) = ys, gs
@@ -140,9 +145,9 @@ def _svd_rule(gs: Value, ys: Value, a: Value) -> Value:
     p, q = u.mT @ gu, v.mT @ gv
     row, column = np.expand_dims(s, -2), np.expand_dims(s, -1)
     error = _rounding(s, max(a.shape[-2:]))
-    factor = _reciprocal(row - column, error[..., None]) * _reciprocal(row + column, error[..., None])
-    inner = np.expand_dims(gs_, -2) * np.eye(s.shape[-1], dtype=a.dtype)
-    inner = inner + factor * (p - p.mT) * row + column * (factor * (q - q.mT))
+    by_gap, by_sum = _reciprocal(row - column, error[..., None]), _reciprocal(row + column, error[..., None])
+    x, y = p - p.mT, q - q.mT
+    inner = np.expand_dims(gs_, -2) * np.eye(s.shape[-1], dtype=a.dtype) + ((x + y) * by_gap + (x - y) * by_sum) / 2
     made = u @ inner @ v.mT
     inverse = np.expand_dims(_reciprocal(s, error), -2)
     if a.shape[-2] > a.shape[-1]:
