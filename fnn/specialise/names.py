@@ -25,7 +25,7 @@ def nodes(root: ast.AST) -> list[ast.AST]:
     found = [root]
     for node in found:  # while it grows
         for name in node._fields:
-            part = getattr(node, name, None)
+            part: Any = getattr(node, name, None)
             if part.__class__ is list:
                 found += [entry for entry in part if isinstance(entry, ast.AST)]
             elif isinstance(part, ast.AST) and name != "ctx":

@@ -88,7 +88,7 @@ class Layout(Generic[T]):
 
     def vector_of(self, leaves: Sequence[Value]) -> Array1:
         """The vector that these leaves are the views of, where nobody can write to it; else a fresh one, as `pack` makes it."""
-        vector = getattr(leaves[0], "base", None) if leaves else None
+        vector: Value = getattr(leaves[0], "base", None) if leaves else None
         if (
             vector.__class__ is np.ndarray
             and vector.shape == (self.size,)
