@@ -649,6 +649,14 @@ def test_calls_the_wrong_way_round_say_so() -> None:
         loose.fit(loss, ts, (x, x[:, :1]))
     with pytest.raises(TypeError, match=r"the criterion is MSE.*a metric is measured by fnn\.evaluate"):
         loose.supervised(model, fnn.metrics.MSE())
+
+    class Measured:
+        measure = "its own"
+
+        def __call__(self, y: Any, target: Any) -> Any:
+            return fnn.mse(y, target)
+
+    assert loose.supervised(model, Measured()) is not None
     for _ in range(2):  # ordinary, planned
         with pytest.raises(TypeError, match=r"opt is Adam\(.*replace\(ts, opt=new_opt\.init\(ts\.params\)\)"):
             step(dataclasses.replace(ts, opt=loose.Adam(0.1)), x, x[:, :1])

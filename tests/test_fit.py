@@ -834,5 +834,7 @@ def test_evaluate_and_predict_take_numbers_of_rows(size: Any) -> None:
     x = np.ones((4, 2), np.float32)
     with pytest.raises((TypeError, ValueError), match="predict: batch_size is"):
         fnn.predict(model, params, state, x, batch_size=size)
+    with pytest.raises((TypeError, ValueError), match="evaluate: batch_size is"):
+        fnn.evaluate(model, (params, state), (x, x[:, :1]), fnn.mse, batch_size=size)
     loose: Any = fnn.predict
     assert loose(model, params, state, x, batch_size=np.int64(3)).shape == (4, 1)

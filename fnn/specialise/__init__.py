@@ -34,6 +34,7 @@ from typing import Any
 # Calls after which a function is written out. On small nets that takes 15 to 35 milliseconds, on deep ones a multiple: what it
 # saves in one to four thousand calls.
 AFTER = 2_000
+# Failures after which it is given up again: each takes part of a call, all of them what writing out took.
 _MOST_FAILURES = 1_000
 LOADED = time.time()  # source that is younger is not that of what runs
 

@@ -43,7 +43,8 @@ def supervised(model: Any, criterion: Any, /) -> Any:
     if is_layer(criterion) and not is_layer(model):
         raise TypeError("supervised: the model comes first and then the criterion; are they swapped?")
     check_layer("supervised", model)
-    is_metric = hasattr(criterion, "measure")  # without loading their room
+    # by its methods, which takes no loading of their room; a criterion may have some of these names too
+    is_metric = all([hasattr(criterion, name) for name in ("init", "measure", "merge", "compute")])
     if not callable(criterion) or isinstance(criterion, type) or is_metric:
         hint = "; a metric is measured by fnn.evaluate" if is_metric else ""
         raise TypeError(f"supervised: the criterion is {criterion!r}, expected a function, as fnn.mse{hint}")
