@@ -226,6 +226,22 @@ def test_the_minimum_of_the_quantile_loss_is_the_quantile() -> None:
     assert not fnn.grad(lambda p: losses.quantile(p, np.zeros(2), q=0.9))(np.zeros(2)).any()
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("weight", [None, 1.0])
+def test_the_loss_of_what_is_surely_right_is_small_and_not_zero(dtype: Any, weight: float | None) -> None:
+    z, t = np.array([20.0, -20.0, 80.0, -80.0], dtype), np.array([1.0, 0.0, 1.0, 0.0], dtype)
+    exact = np.log1p(np.exp(-np.abs(z.astype(np.float64))))
+    values = losses.bce_with_logits_per_example(z, t, pos_weight=weight)
+    np.testing.assert_allclose(values, exact, rtol=4 * np.finfo(dtype).eps)
+    for k in range(4):
+        loss = fnn.bce_with_logits(z[k : k + 1], t[k : k + 1], pos_weight=weight)
+        np.testing.assert_allclose(loss, exact[k], rtol=4 * np.finfo(dtype).eps)
+    p = np.array([1e-6, 3e-5], dtype)
+    for k in range(2):
+        expected = -np.log1p(-p[k : k + 1].astype(np.float64))[0]
+        np.testing.assert_allclose(fnn.bce(p[k : k + 1], np.zeros(1, dtype)), expected, rtol=4 * np.finfo(dtype).eps)
+
+
 def test_pos_weight_1_changes_nothing_and_numbers_are_columns_of_the_same() -> None:
     rng = np.random.default_rng(0)
     z, t = rng.normal(size=(5, 3)), rng.uniform(size=(5, 3))

@@ -16,6 +16,7 @@ from fnn.autodiff.primitive import checked_form_of, fused
 from fnn.autodiff.tracer import value_of
 from fnn.functional.activations import log_softmax
 from fnn.functional.checks import check_array, check_not_empty, check_not_wider, check_range
+from fnn.functional.half import in_float32
 from fnn.functional.labels import (
     check_label_range,
     check_labels,
@@ -42,6 +43,8 @@ def _labels_reference(x: Value, labels: Value, *, smoothing: float) -> Value:
 
 @fused(1, _labels_reference)
 def _labels(x: Value, labels: Value, *, smoothing: float) -> tuple[Value, _Pull]:
+    if x.dtype.itemsize == 2:
+        return in_float32(_labels, x, labels, smoothing=smoothing)
     k = x.shape[-1]
     rows = x if x.ndim == 2 else x.reshape(-1, k)
     n = len(rows)
@@ -83,6 +86,8 @@ def _probabilities_reference(x: Value, q: Value, *, smoothing: float) -> Value:
 
 @fused(2, _probabilities_reference)
 def _probabilities(x: Value, q: Value, *, smoothing: float) -> tuple[Value, _Pull]:
+    if x.dtype.itemsize == 2:
+        return in_float32(_probabilities, x, q, smoothing=smoothing)
     n = x.size // x.shape[-1]
     mixed = _smooth(q, smoothing)
     log_p = log_softmax(x)

@@ -72,8 +72,9 @@ def poisson_nll(
     """Negative log-likelihood of counts under Poisson distributions of the predicted rates: the mean over all elements.
 
     With a prediction z of log-rates (log_input=True) the loss is exp(z) - t z; with one of rates r (log_input=False) it is
-    r - t log(r + eps). Both leave out log t!, which the prediction doesn't change; full=True adds Stirling's formula for
-    it, t log t - t + log(2 pi t) / 2, where t > 1. Options and defaults are those of PyTorch's PoissonNLLLoss.
+    r - t log(r + eps), where eps is at least the smallest normal number of the dtype. Both leave out log t!, which the
+    prediction doesn't change; full=True adds Stirling's formula for it, t log t - t + log(2 pi t) / 2, where t > 1. Options
+    and defaults are those of PyTorch's PoissonNLLLoss.
 
     Raises as `mse` does, and ValueError where a target or a rate is negative, or exp(z) overflows.
 
@@ -110,7 +111,7 @@ def _poisson_values(name: str, x: Value, t: Value, log_input: bool, full: bool, 
         values = np.exp(x) - t * x
     else:
         check_not_negative(name, "prediction", x, "rates; for log-rates use log_input=True")
-        values = x - t * np.log(x + float(eps))
+        values = x - t * np.log(x + max(float(eps), float(np.finfo(x.dtype).tiny)))
     if not full:
         return values
     large = value_of(t) > 1

@@ -13,6 +13,7 @@ from fnn.arrays import Array1, SameRank, Value, ones, read_only, total
 from fnn.autodiff.primitive import fused
 from fnn.autodiff.tracer import value_of
 from fnn.functional.checks import check_array, check_not_wider, check_number
+from fnn.functional.half import in_float32
 from fnn.functional.norms import NormParams
 from fnn.tree import Record, show
 
@@ -81,6 +82,8 @@ def layer_norm_kernel(x: Value, scale: Value, shift: Value, *, eps: float) -> tu
     # h itself is never made: with c_i = x_i - m and the outer product q_i = r scale_i of all rows,
     #   y_i = c_i q_i + shift_i,  dscale_i = sum r g_i c_i,  dx_j = g_j q_j - r sum_i e_i / d - c_j r^3 sum_i e_i c_i / d.
     # Means, sums and outer products are products with vectors, which are several times as fast as reductions of rows.
+    if x.dtype.itemsize == 2:
+        return in_float32(_layer_norm, x, scale, shift, eps=eps)
     d = x.shape[-1]
     rows = x.reshape(prod(x.shape[:-1]), d)
     # Counted from the row's first entry, a far mean costs no digits, and a constant row is exactly 0.
@@ -148,6 +151,8 @@ def rms_norm_kernel(x: Value, scale: Value, *, eps: float) -> tuple[Value, _Pull
     """The kernel of `rms_norm`."""
     # As layer norm without its mean: with r = 1 / sqrt(sum_i x_i^2 / d + eps), h_i = x_i r and e_i = g_i scale_i,
     #   y_i = scale_i h_i,  dscale_i = sum over all rows of g_i h_i,  dx_j = r (e_j - h_j sum_i e_i h_i / d).
+    if x.dtype.itemsize == 2:
+        return in_float32(_rms_norm, x, scale, eps=eps)
     d = x.shape[-1]
     rows = x.reshape(prod(x.shape[:-1]), d)
     r = (1 / np.sqrt(np.einsum("ij,ij->i", rows, rows) / d + eps))[:, np.newaxis]
@@ -207,6 +212,8 @@ def group_norm_kernel(x: Value, scale: Value, shift: Value, *, groups: int, eps:
     #   m = M x,  v = M (x - m)^2,  r = 1 / sqrt(v + eps),  h = (x - m) r,  y = scale h + shift
     #   dshift_c = sum_bs g,  dscale_c = sum_bs g h,  and with e = g scale, as in layer norm,  dx = r (e - M e - h M (e h)).
     # Sums over places come first; what is left, [batch, channels], is small. M e = sum_c' scale_c' sum_s g / n.
+    if x.dtype.itemsize == 2:
+        return in_float32(_group_norm, x, scale, shift, groups=groups, eps=eps)
     batch, channels = x.shape[0], x.shape[-1]
     width = channels // groups
     h = x.reshape(batch, prod(x.shape[1:-1]), channels)

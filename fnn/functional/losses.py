@@ -19,6 +19,7 @@ from fnn.autodiff.primitive import checked_form_of, fused
 from fnn.autodiff.tracer import value_of
 from fnn.functional.activations import softplus
 from fnn.functional.checks import check_array, check_not_wider, check_number, check_range, check_same_shape
+from fnn.functional.half import in_float32
 from fnn.functional.loss_checks import check_alike, check_positive, check_probabilities
 
 _Pull: TypeAlias = Callable[[Value, Sequence[bool]], Sequence[Value]]
@@ -45,6 +46,8 @@ def _of_same_shapes(op: Any) -> Callable[..., tuple[Value, Callable[[Value], Val
 # mean of (p - t)^2 / 2 over n entries: dL/dp = (p - t) / n
 @fused(2, lambda p, t, *, factor=1.0: factor * np.mean(np.square(p - t)))
 def _squares(p: Value, t: Value, *, factor: float = 1.0) -> tuple[Value, _Pull]:
+    if p.dtype.itemsize == 2:
+        return in_float32(_squares, p, t, factor=factor)
     d = p - t
     loss = sum_of_all(np.square(d)) * (factor / d.size)
     return loss, lambda g, wanted: _both(d * (g * (2 * factor / d.size)), wanted)
@@ -100,6 +103,8 @@ def half_mse_per_example(prediction: SameRank, target: SameRank, /) -> SameRank:
 # mean of |p - t| over n entries: dL/dp = sign(p - t) / n, 0 where they are equal
 @fused(2, lambda p, t: np.mean(np.abs(p - t)))
 def _absolutes(p: Value, t: Value) -> tuple[Value, _Pull]:
+    if p.dtype.itemsize == 2:
+        return in_float32(_absolutes, p, t)
     d = p - t
     loss = sum_of_all(np.abs(d)) / d.size
     return loss, lambda g, wanted: _both(np.sign(d) * (g / d.size), wanted)
@@ -139,6 +144,8 @@ def _huber_values(p: Value, t: Value, *, delta: float) -> Value:
 # outside; dL/dp = c / n
 @fused(2, lambda p, t, *, delta: np.mean(_huber_values(p, t, delta=delta)))
 def _huber(p: Value, t: Value, *, delta: float) -> tuple[Value, _Pull]:
+    if p.dtype.itemsize == 2:
+        return in_float32(_huber, p, t, delta=delta)
     d = p - t
     c = np.clip(d, -delta, delta)
     loss = sum_of_all(c * (d - 0.5 * c)) / d.size
@@ -179,6 +186,8 @@ def _bce_values(p: Value, t: Value, *, eps: float) -> Value:
 # dL/dt = (log(1 - p) - log p) / n
 @fused(2, lambda p, t, *, eps: np.mean(_bce_values(p, t, eps=eps)))
 def _bce(p: Value, t: Value, *, eps: float) -> tuple[Value, _Pull]:
+    if p.dtype.itemsize == 2:
+        return in_float32(_bce, p, t, eps=eps)
     c = np.clip(p, eps, 1 - eps)
     log_p, log_q = np.log(c), np.log1p(-c)
     loss = sum_of_all(t * log_p + (1 - t) * log_q) / -p.size
@@ -226,19 +235,23 @@ def _checked_eps(name: str, probability: Value, eps: float) -> float:
     return max(float(eps), float(np.finfo(probability.dtype).epsneg))
 
 
-def _logits_values(z: Value, t: Value) -> Value:
-    return np.logaddexp(z, np.zeros((), z.dtype)) - t * z
+def _logits_values(z: Value, t: Value, pos_weight: Value = 1.0) -> Value:
+    return pos_weight * t * softplus(-z) + (1 - t) * softplus(z)
 
 
-# With p = s(z): -(t log p + (1 - t) log(1 - p)) = log(1 + e^z) - t z = max(z, 0) + log(1 + e^-|z|) - t z;
+# With p = s(z): -(t log p + (1 - t) log(1 - p)) = t log(1 + e^-z) + (1 - t) log(1 + e^z)
+#   = (max(z, 0) - t z) + log(1 + e^-|z|), in this order: the first part is exactly 0 where a 1 is sure to be one, and the
+#   second, however small, is the loss;
 # dL/dz = (s(z) - t) / n, dL/dt = -z / n
 @fused(2, lambda z, t: np.mean(_logits_values(z, t)))
 def _bce_with_logits(z: Value, t: Value) -> tuple[Value, _Pull]:
+    if z.dtype.itemsize == 2:
+        return in_float32(_bce_with_logits, z, t)
     zero = constant(0.0, z.dtype)
     values, negative = np.maximum(z, zero), np.minimum(z, zero)
     rest = np.log1p(np.exp(negative - values))  # log(1 + e^-|z|)
-    values += rest
     values -= t * z
+    values += rest
     loss = sum_of_all(values) / z.size
 
     def pull(g: Value, wanted: Sequence[bool]) -> Sequence[Value]:
@@ -303,4 +316,4 @@ def _weighted_logits_values(name: str, z: Value, t: Value, pos_weight: Value) ->
         pos_weight = float(w)  # a NumPy number would widen float32
     if not (np.isfinite(w) & (np.asarray(w) >= 0)).all():
         raise ValueError(f"{name}: pos_weight is {w}, expected finite numbers, 0 or more")
-    return pos_weight * t * softplus(-z) + (1 - t) * softplus(z)
+    return _logits_values(z, t, pos_weight)

@@ -11,6 +11,7 @@ from fnn.arrays import Array1, SameRank, Value, constant, ones, read_only
 from fnn.autodiff.primitive import fused
 from fnn.autodiff.tracer import value_of
 from fnn.functional.checks import check_array, check_int, check_not_wider, check_number, check_range
+from fnn.functional.half import in_float32
 from fnn.mode import Mode, Train, check_mode
 from fnn.tree import Record
 
@@ -62,6 +63,8 @@ def batch_norm_kernel(
     # dv = 2/n sum_j (x_j - m) dx_j, dr = -r^3 dv / 2 = -r^2 / n sum_j h_j dx_j. Hence sum_i e_i dh_i gives
     #   dx_j = r (e_j - sum_i e_i / n - h_j sum_i e_i h_i / n) = scale r (g_j - dshift / n - h_j dscale / n).
     # h itself is never made: c_i = x_i - m goes with the factors of the channel.
+    if x.dtype.itemsize == 2:
+        return in_float32(_batch_norm, x, scale, shift, eps=eps)
     rows = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
     n, dtype = len(rows), x.dtype
     one, part = ones(n, dtype), constant(1 / n, dtype)

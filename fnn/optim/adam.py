@@ -9,7 +9,7 @@ from math import sqrt
 import numpy as np
 
 from fnn.arrays import Array1, constant
-from fnn.optim.checks import check_hyper
+from fnn.optim.checks import check_eps_of, check_hyper
 from fnn.optim.learning_rate import Rate, ScaleByLearningRate, check_rate
 from fnn.optim.optimizer import Composed, Optimizer, Transform
 from fnn.optim.state import Segments, Slots
@@ -36,6 +36,7 @@ class AdamDirection(Transform):
 
     def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
         """mu = nu = 0."""
+        check_eps_of(type(self).__name__, self.eps, params.dtype)
         return {"mu": np.zeros_like(params), "nu": np.zeros_like(params)}
 
 

@@ -65,7 +65,7 @@ class ScaleByAmsgrad(AdamDirection):
 
     def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
         """mu = nu = top = 0."""
-        return {name: np.zeros_like(params) for name in ("mu", "nu", "top")}
+        return {**super().init_flat(params, segments), "top": np.zeros_like(params)}
 
     def update_flat(
         self, grads: Array1, slots: Slots, params: Array1, step: int, segments: Segments, /
@@ -116,7 +116,7 @@ class ScaleByNadam(AdamDirection):
 
     def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
         """mu = nu = 0, and the product of the momenta, 1."""
-        return {"mu": np.zeros_like(params), "nu": np.zeros_like(params), "product": np.ones(1, params.dtype)}
+        return {**super().init_flat(params, segments), "product": np.ones(1, params.dtype)}
 
     def update_flat(
         self, grads: Array1, slots: Slots, params: Array1, step: int, segments: Segments, /

@@ -7,7 +7,7 @@ from dataclasses import KW_ONLY, dataclass
 import numpy as np
 
 from fnn.arrays import Array1
-from fnn.optim.checks import check_hyper
+from fnn.optim.checks import check_eps_of, check_hyper
 from fnn.optim.learning_rate import Rate, ScaleByLearningRate, check_rate
 from fnn.optim.optimizer import Composed, Optimizer, Transform
 from fnn.optim.sgd import Trace
@@ -30,6 +30,7 @@ class ScaleByRms(Transform):
 
     def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
         """nu = 0; centered, mu = 0 too."""
+        check_eps_of("ScaleByRms", self.eps, params.dtype)
         return {name: np.zeros_like(params) for name in (("nu", "mu") if self.centered else ("nu",))}
 
     def update_flat(
@@ -159,6 +160,7 @@ class ScaleByAdadelta(Transform):
 
     def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
         """nu = delta = 0."""
+        check_eps_of("ScaleByAdadelta", self.eps, params.dtype)
         return {"nu": np.zeros_like(params), "delta": np.zeros_like(params)}
 
     def update_flat(
