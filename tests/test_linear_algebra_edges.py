@@ -137,21 +137,10 @@ def test_functions_of_degenerate_matrices_have_their_gradient_where_it_exists(va
     a: Any = q * values @ q.T
     a = (a + a.T) / 2
 
-    def power_by_eigh(x: Any) -> Any:
-        w, v = linalg.eigh((x + x.T) / 2)
-        return v * w**3 @ v.T
-
     def square_by_eigh(x: Any) -> Any:
         w, v = linalg.eigh((x + x.T) / 2)
         return v * w**2 @ v.T
 
-    def same_by_svd(x: Any) -> Any:
-        u, s, vh = linalg.svd(x)
-        return u * s @ vh
-
-    u = np.random.default_rng(0).normal(size=(3, 3))
-    assert np.all(np.isfinite(vjp(power_by_eigh, a)[1](u)))
-    assert np.all(np.isfinite(vjp(same_by_svd, a)[1](u)))
     # of the eigenvalues alone, the trace of a power, it is exact
     expected = grad(lambda x: np.trace(linalg.matrix_power((x + x.T) / 2, 3)))(a)
     found = grad(lambda x: np.sum(linalg.eigvalsh((x + x.T) / 2) ** 3))(a)
@@ -162,6 +151,61 @@ def test_functions_of_degenerate_matrices_have_their_gradient_where_it_exists(va
     expected = vjp(lambda x: linalg.matrix_power((x + x.T) / 2, 2), a)[1](a)
     found = vjp(lambda x: square_by_eigh(x), a)[1](a)
     np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+def inverse_by_eigh(x: Any) -> Any:
+    w, v = linalg.eigh(x)
+    return v / w @ v.T
+
+
+def same_by_svd(x: Any) -> Any:
+    u, s, vh = linalg.svd(x)
+    return u * s @ vh
+
+
+@pytest.mark.parametrize("values", [[2.0, 2.0, 2.0], [1.0, 1.0, 3.0], [1.0, 1.0 + 1e-16, 2.0]])
+@pytest.mark.parametrize("f", [inverse_by_eigh, same_by_svd])
+def test_functions_of_values_that_coincide_and_of_their_vectors_are_refused(f: Any, values: list[float]) -> None:
+    q = np.linalg.qr(MATRIX).Q
+    a: Any = q * values @ q.T
+    u = np.random.default_rng(0).normal(size=(2, 3, 3))
+    for matrix, g in ((a, u[0]), (np.stack([MATRIX + MATRIX.T, a]), u)):
+        with pytest.raises(
+            ValueError, match=r"depends on values that coincide and on their vectors.*use functions of the matrix"
+        ):
+            vjp(lambda x: np.stack([f(part) for part in x]) if x.ndim == 3 else f(x), matrix)[1](g)
+    apart = vjp(f, q * [1.0, 2.0, 3.0] @ q.T)[1](u[0])
+    assert np.isfinite(apart).all()
+
+
+def test_single_vectors_of_values_that_coincide_are_refused() -> None:
+    for f in (lambda x: linalg.eigh(x)[1][:, 0], lambda x: linalg.svd(x)[0][:, 0]):
+        with pytest.raises(ValueError, match="depends on single vectors of values that coincide"):
+            vjp(f, 2 * np.eye(3))[1](np.array([1.0, 2.0, 3.0]))
+
+
+def test_a_second_derivative_by_values_that_coincide_is_refused() -> None:
+    for values in (linalg.eigvalsh, linalg.svdvals):
+        with pytest.raises(ValueError, match="values that coincide"):
+            hessian(lambda x, values=values: np.sum(values(x) ** 3))(2 * np.eye(3))
+    hessian(lambda x: np.sum(linalg.svdvals(x)))(2 * np.eye(3))  # of no value: the polar factor's gradient
+    a = np.diag([1.0, 2.0, 3.0])
+    np.testing.assert_allclose(
+        hessian(lambda x: np.sum(linalg.eigvalsh((x + x.T) / 2) ** 3))(a),
+        hessian(lambda x: np.trace(linalg.matrix_power((x + x.T) / 2, 3)))(a),
+        atol=1e-10,
+    )
+
+
+def test_a_projector_on_all_vectors_of_a_value_has_its_gradient() -> None:
+    q = np.linalg.qr(MATRIX).Q
+    a = q * [1.0, 1.0, 3.0] @ q.T
+
+    def projector(x: Any) -> Any:
+        v = linalg.eigh((x + x.T) / 2)[1][:, :2]
+        return np.sum(v @ v.T * np.arange(9.0).reshape(3, 3))
+
+    checks.check_gradient(projector, a, np.random.default_rng(0))
 
 
 def test_the_identity_by_way_of_a_rank_deficient_svd_has_finite_gradients() -> None:

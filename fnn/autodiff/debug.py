@@ -88,9 +88,11 @@ class Watcher(Tape):
             raise FloatingPointError(tell("{} gave " + _first(value)))
         return super().record(value, parents, self._watched(pull, tell), saved)
 
-    def record_several(self, values: Sequence[Value], parents: Sequence[int], pull: Pull) -> list[Tracer]:
+    def record_several(
+        self, values: Sequence[Value], parents: Sequence[int], pull: Pull, *, gaps: bool = False
+    ) -> list[Tracer]:
         """As of a Tape."""
-        return super().record_several(values, parents, self._watched(pull, self._teller(parents)))
+        return super().record_several(values, parents, self._watched(pull, self._teller(parents)), gaps=gaps)
 
     def _teller(self, parents: Sequence[int]) -> Callable[[str], str]:
         """What to say of the operation that is being recorded: a function of a text with {} for its name."""

@@ -161,11 +161,11 @@ def _variadic(function: Callable[..., Value], rules: Sequence[Callable[..., Valu
     return op
 
 
-def several(function: Callable[..., Sequence[Value]], rule: Callable[..., Value]) -> Callable[..., Any]:
+def several(function: Callable[..., Sequence[Value]], rule: Callable[..., Value], *, gaps: bool = False) -> Callable[..., Any]:
     """A function of one array with several results (a tuple), and its backward rule `rule(gs, ys, x, **options)`.
 
     The rule gives the cotangent of x from the list of those of the results, in operations that are themselves
-    differentiable. A NamedTuple of results stays one.
+    differentiable; where none flows that is zeros, or with gaps None. A NamedTuple of results stays one.
     """
 
     def op(x: Value, **options: Any) -> Any:
@@ -173,7 +173,7 @@ def several(function: Callable[..., Sequence[Value]], rule: Callable[..., Value]
             return function(x, **options)
         v = x.value
         ys = op(v, **options)
-        traced = x.tape.record_several(ys, (x.index,), lambda gs: (rule(gs, ys, v, **options),))
+        traced = x.tape.record_several(ys, (x.index,), lambda gs: (rule(gs, ys, v, **options),), gaps=gaps)
         return tuple.__new__(ys.__class__, traced) if isinstance(ys, tuple) else traced
 
     return op

@@ -68,15 +68,23 @@ class Tape:
         nodes.append((value.shape, dtype, parents, pull, saved))
         return tracer
 
-    def record_several(self, values: Sequence[Value], parents: Sequence[int], pull: Pull) -> list[Tracer]:
+    def record_several(
+        self, values: Sequence[Value], parents: Sequence[int], pull: Pull, *, gaps: bool = False
+    ) -> list[Tracer]:
         """Tracers for an operation with several results; `pull` takes the list of their cotangents, zeros where none flows.
+
+        With gaps, None where none flows.
 
         One node stands for them all, and gathers in a list what the nodes of the single results hand to it.
         """
         first = len(self.nodes)
 
         def pull_all(gathered: list[Value | None]) -> Value:
-            return pull([np.zeros(v.shape, v.dtype) if g is None else g for v, g in zip(values, gathered, strict=True)])
+            return pull(
+                gathered
+                if gaps
+                else [np.zeros(v.shape, v.dtype) if g is None else g for v, g in zip(values, gathered, strict=True)]
+            )
 
         self.nodes.append((None, len(values), parents, pull_all, ()))
         return [self.record(value, (first,), _hand_over, (k,)) for k, value in enumerate(values)]

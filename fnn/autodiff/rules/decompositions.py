@@ -8,15 +8,16 @@ The functions of symmetric matrices (cholesky, eigh, eigvalsh) read one triangle
 whole matrix: their gradient is symmetric, half of it in each triangle.
 
 Vectors are defined up to a sign, and up to a rotation where their values coincide (closer than rounding errors are, see
-`_rounding`). There the rules leave out how the vectors turn among themselves: right to first order for functions of the values
-alone, of projectors on whole spaces and of the polar factor U V^T, and not for others, as V diag(1 / w) V^T. Second derivatives
-leave it out too.
+`_rounding`). There the rules leave out how the vectors turn among themselves. That is right for functions of the values alone,
+of projectors on whole spaces and of the polar factor U V^T; what depends on the rotation, or on values and vectors both, as
+V diag(1 / w) V^T does, is refused: see `_check_turns`.
 Columns that complete a basis (full_matrices of svd, mode="complete" of qr) are defined up to a rotation everywhere: what
 depends on it is refused on the way back, see `_without_complement`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from fnn.arrays import Value
 from fnn.autodiff import registry
 from fnn.autodiff.primitive import constant, elementary, several
 from fnn.autodiff.registry import implements
-from fnn.autodiff.tracer import value_of
+from fnn.autodiff.tracer import Tracer, value_of
 
 
 def _symmetric(x: Value) -> Value:
@@ -68,6 +69,37 @@ def _without_complement(name: str, g: Value, u: Value, k: int) -> tuple[Value, V
     return g[..., :k] - u2 @ (g2.mT @ u1), u1
 
 
+def _check_turns(name: str, tied: Value, turn: Value, along: Sequence[Value], slopes: Value | None) -> None:
+    """ValueError where what depends on vectors of values that coincide has no gradient, or one that is not found from theirs.
+
+    Vectors of such values may be turned, V -> V + V W with W = -W^T. What doesn't depend on it has <gV, V W> = 0: `turn`, the
+    antisymmetric part of V^T gV, is 0 among them. And how they turn when the matrix changes depends on how their values part.
+    A function of the space that they span doesn't see it. A smooth function of the matrix does, as soon as it depends on the
+    values too: of V diag(h(w)) V^T with cotangent G are V^T gV = 2 V^T G V diag(h), and gw the diagonal of V^T G V times h'(w),
+    of which all other entries are missing here. `along` are the V^T gV, `slopes` is gw, None where it depends on no value.
+    """
+    tied = tied & ~np.eye(tied.shape[-1], dtype=bool)
+    if not tied.any():
+        return
+    along = [np.abs(value_of(part)) for part in along]
+    rounding = np.finfo(along[0].dtype).eps ** 0.5 * np.max([np.max(part, initial=0) for part in along])
+    if np.any(tied & (np.abs(value_of(turn)) > rounding)):
+        how = "on single vectors of values that coincide, which may be turned among themselves"
+    elif slopes is not None and np.any(tied & (np.maximum.reduce(along) > rounding)):
+        how = "on values that coincide and on their vectors, from which no gradient is found"
+    else:
+        return
+    raise ValueError(
+        f"fnn: {name}: the result depends {how}; use functions of the matrix (np.linalg.inv, solve, cholesky, "
+        "matrix_power), or add small different numbers to its diagonal"
+    )
+
+
+def _with_values(g: Value, values: Value) -> Value:
+    """g; where it is being differentiated, it depends on the values, and `_check_turns` has to know."""
+    return g + 0 * values if isinstance(g, Tracer) else g
+
+
 # Symmetric matrices
 
 
@@ -95,14 +127,18 @@ def _eigh_rule(gs: Value, ys: Value, a: Value, UPLO: Any) -> Value:  # noqa: N80
     Hence dA = V (diag(gw) + F * (V^T gV)) V^T, made symmetric.
     """
     (w, v), (gw, gv) = ys, gs
-    gaps = np.expand_dims(w, -2) - np.expand_dims(w, -1)
-    inner = np.expand_dims(gw, -2) * np.eye(a.shape[-1], dtype=a.dtype) + _reciprocal(
-        gaps, _rounding(w, a.shape[-1])[..., None]
-    ) * (v.mT @ gv)
+    if gv is None:
+        return (v * np.expand_dims(gw, -2)) @ v.mT
+    gaps, error = np.expand_dims(w, -2) - np.expand_dims(w, -1), _rounding(w, a.shape[-1])[..., None]
+    p = v.mT @ gv
+    _check_turns("np.linalg.eigh", np.abs(value_of(gaps)) <= error, p - p.mT, [p], gw)
+    inner = _reciprocal(gaps, error) * p
+    if gw is not None:
+        inner = inner + np.expand_dims(gw, -2) * np.eye(a.shape[-1], dtype=a.dtype)
     return _symmetric(v @ inner @ v.mT)
 
 
-_eigh = several(lambda a, *, UPLO: np.linalg.eigh(a, UPLO), _eigh_rule)  # noqa: N803
+_eigh = several(lambda a, *, UPLO: np.linalg.eigh(a, UPLO), _eigh_rule, gaps=True)  # noqa: N803
 
 
 @implements(np.linalg.eigh)
@@ -112,8 +148,8 @@ def _np_eigh(a: Value, UPLO: str = "L") -> Value:  # noqa: N803 (NumPy's name)
 
 def _eigvalsh_rule(g: Value, y: Value, a: Value, UPLO: Any) -> Value:  # noqa: N803 (NumPy's name)
     """dw = diag(V^T dA V), hence dA = V diag(g) V^T."""
-    v = np.linalg.eigh(a, UPLO).eigenvectors
-    return (v * np.expand_dims(g, -2)) @ v.mT
+    w, v = np.linalg.eigh(a, UPLO)
+    return (v * np.expand_dims(_with_values(g, w), -2)) @ v.mT
 
 
 _eigvalsh = elementary(lambda a, *, UPLO: np.linalg.eigvalsh(a, UPLO), _eigvalsh_rule)  # noqa: N803
@@ -140,14 +176,17 @@ def _svd_rule(gs: Value, ys: Value, a: Value) -> Value:
     The last terms are what leaves the spaces of the columns; there is none where U or V is square.
     """
     (u, s, vh), (gu, gs_, gvh) = ys, gs
-    gu, u = _without_complement("np.linalg.svd", gu, u, s.shape[-1])
-    gv, v = _without_complement("np.linalg.svd", gvh.mT, vh.mT, s.shape[-1])
+    gu, u = _without_complement("np.linalg.svd", np.zeros_like(u) if gu is None else gu, u, s.shape[-1])
+    gv, v = _without_complement("np.linalg.svd", np.zeros_like(vh.mT) if gvh is None else gvh.mT, vh.mT, s.shape[-1])
     p, q = u.mT @ gu, v.mT @ gv
     row, column = np.expand_dims(s, -2), np.expand_dims(s, -1)
-    error = _rounding(s, max(a.shape[-2:]))
-    by_gap, by_sum = _reciprocal(row - column, error[..., None]), _reciprocal(row + column, error[..., None])
+    error, gaps = _rounding(s, max(a.shape[-2:])), row - column
+    by_gap, by_sum = _reciprocal(gaps, error[..., None]), _reciprocal(row + column, error[..., None])
     x, y = p - p.mT, q - q.mT
-    inner = np.expand_dims(gs_, -2) * np.eye(s.shape[-1], dtype=a.dtype) + ((x + y) * by_gap + (x - y) * by_sum) / 2
+    _check_turns("np.linalg.svd", np.abs(value_of(gaps)) <= error[..., None], x + y, [p, q], gs_)
+    inner = ((x + y) * by_gap + (x - y) * by_sum) / 2
+    if gs_ is not None:
+        inner = inner + np.expand_dims(gs_, -2) * np.eye(s.shape[-1], dtype=a.dtype)
     made = u @ inner @ v.mT
     inverse = np.expand_dims(_reciprocal(s, error), -2)
     if a.shape[-2] > a.shape[-1]:
@@ -157,13 +196,13 @@ def _svd_rule(gs: Value, ys: Value, a: Value) -> Value:
     return made
 
 
-_svd = several(lambda a, *, full: np.linalg.svd(a, full_matrices=full), lambda gs, ys, a, full: _svd_rule(gs, ys, a))
+_svd = several(lambda a, *, full: np.linalg.svd(a, full_matrices=full), lambda gs, ys, a, full: _svd_rule(gs, ys, a), gaps=True)
 
 
 def svdvals_rule(g: Value, y: Value, a: Value) -> Value:
     """ds = diag(U^T dA V), hence dA = U diag(g) V^T."""
-    u, _, vh = np.linalg.svd(a, full_matrices=False)
-    return (u * np.expand_dims(g, -2)) @ vh
+    u, s, vh = np.linalg.svd(a, full_matrices=False)
+    return (u * np.expand_dims(_with_values(g, s), -2)) @ vh
 
 
 _svdvals = elementary(lambda a: np.linalg.svd(a, compute_uv=False), svdvals_rule)

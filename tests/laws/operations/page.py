@@ -17,7 +17,8 @@ PAGE = Path(__file__).parents[3] / "docs" / "operations.md"
 HEAD = """# What differentiates
 
 This page is generated from the registry (`python -m tests.laws.operations.page`) with NumPy {version}; a test compares the
-two. Every function is in one of three lists. Those that differentiate do so by every floating argument, to any order.
+two. Every function is in one of three lists. Those that differentiate do so by every floating argument, to any order;
+where `eigh` and `svd` find values that coincide, what their vectors do not decide raises an error.
 Constants take arrays that are being differentiated and give plain results, whose derivative is zero wherever it exists:
 comparisons, rounding, positions, shapes. The rest raise an error where they are called, which says what to use.
 """
