@@ -58,6 +58,8 @@ KINKS: list[tuple[str, Callable[[Any], Any], list[float], list[float]]] = [
     ("x**1", lambda x: np.sum(x**1 + x**1.0), [0.0, -2.0], [2.0, 2.0]),
     ("0**y", lambda y: np.sum(0.0**y), [2.0, 0.0], [0.0, 0.0]),
     ("x**y at 0", lambda x: np.power(x[0], x[1]), [0.0, 3.0], [0.0, 0.0]),
+    ("0**0.5, as sqrt", lambda x: np.sum(x**0.5), [0.0, 4.0], [0.0, 0.25]),
+    ("0**[0.3, 1, 1.5]", lambda x: np.sum(np.power(x, [0.3, 1.0, 1.5])), [0.0, 0.0, 0.0], [0.0, 1.0, 0.0]),
     ("0**0", lambda x: np.power(x[0], x[1]), [0.0, 0.0], [0.0, 0.0]),
     ("negative**integers", lambda x: np.sum(x ** np.array([0, 1, 2, 3])), [-2.0] * 4, [0.0, 1.0, -4.0, 12.0]),
     ("negative**floats", lambda x: np.sum(np.power(x, [2.0, -1.0])), [-2.0, -2.0], [-4.0, -0.25]),

@@ -52,11 +52,12 @@ def _less(a: Value, b: Value) -> Value:
 
 
 def _power_base(g: Value, y: Value, a: Value, b: Value) -> Value:
-    """d a^b / da = b a^(b-1), and 0 where b = 0, also at a = 0."""
-    if isinstance(b, (int, float)) and b != 0:
+    """d a^b / da = b a^(b-1), and 0 where b = 0, also at a = 0, or where a = 0 and 0 < b < 1, as for the square root."""
+    if isinstance(b, (int, float)) and not 0 <= b < 1:
         return g * (b * a ** (b - 1))
     b = _floats(b, y)
-    flat = value_of(b) == 0
+    exponent = value_of(b)
+    flat = (exponent == 0) | ((value_of(a) == 0) & (0 < exponent) & (exponent < 1))
     if not np.any(flat):
         return g * (b * np.power(a, b - 1))
     return np.where(flat, 0.0, g * (b * np.power(a, np.where(flat, 1.0, b - 1))))
