@@ -46,8 +46,10 @@ class Key:
     bits: int
 
     def __post_init__(self) -> None:
-        if not isinstance(self.bits, int) or not 0 <= self.bits < 2**128:
-            raise TypeError(f"Key: the bits are {self.bits!r}, expected an int of 128 bits; make a key with fnn.key(seed)")
+        if not isinstance(self.bits, int):
+            raise TypeError(f"Key: the bits are a {type(self.bits).__name__}, expected an int; make a key with fnn.key(seed)")
+        if not 0 <= self.bits < 2**128:
+            raise ValueError(f"Key: the bits are {self.bits:#x}, expected an int of 128 bits; make a key with fnn.key(seed)")
 
     @overload
     def split(self, n: Literal[2] = 2, /) -> tuple[Key, Key]: ...

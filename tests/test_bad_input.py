@@ -247,6 +247,8 @@ SPEC_ROWS = [
 ]  # fmt: skip
 
 LAYER_ROWS = [
+    row("a bias that is no bool", lambda: fnn.Dense(2, 3, bias="no"), T, "Dense: bias is 'no', expected True or False"),
+    row("causal that is no bool", lambda: fnn.Attention(4, 2, causal=1), T, "Attention: causal is 1, expected True or False"),
     row("a number in a chain", lambda: fnn.Dense(2, 3) >> 3, T, ">>: 3 is neither a layer", "nor a function"),
     row("None in a chain", lambda: MODEL >> None, T, ">>: None is neither a layer"),
     row("a class", lambda: fnn.Dense(2, 3) >> fnn.Dense, T, ">>: ", "Dense", "neither a layer", "make one with Dense(...)"),

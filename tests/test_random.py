@@ -155,7 +155,9 @@ def test_integers_out_of_range_are_refused_by_name() -> None:
 
 @pytest.mark.parametrize("bits", [-1, 2**128, 1.5, "a", None])
 def test_a_key_of_bits_that_are_none_is_refused(bits: Any) -> None:
-    with pytest.raises(TypeError, match=r"Key: the bits are .*make a key with fnn\.key\(seed\)"):
+    with pytest.raises(
+        ValueError if isinstance(bits, int) else TypeError, match=r"Key: the bits are .*make a key with fnn\.key\(seed\)"
+    ):
         fnn.Key(bits)
 
 

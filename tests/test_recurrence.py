@@ -702,7 +702,7 @@ def with_(**fields: Any) -> Any:
         (lambda: nn.RNN(3, 2, activation="sigmoid"), ValueError, r"RNN: activation is 'sigmoid', expected 'tanh' or 'relu'"),
         (lambda: nn.LSTM(0, 2), ValueError, r"LSTM: n_in is 0, expected at least 1"),
         (lambda: nn.GRU(3, 2.5), TypeError, r"GRU: n_hidden is 2.5, a float, expected an int"),
-        (lambda: nn.GRU(3, 2, reverse=1), TypeError, r"GRU: reverse is 1, a int, expected a bool"),
+        (lambda: nn.GRU(3, 2, reverse=1), TypeError, r"GRU: reverse is 1, expected True or False"),
         (lambda: nn.bidirectional(fnn.Dense(3, 2)), TypeError, r"bidirectional: got Dense\(3, 2\), expected an RNN, LSTM or"),
         (lambda: nn.bidirectional(nn.GRU(3, 2, reverse=True)), ValueError, r"bidirectional: GRU.* runs backwards already"),
         (

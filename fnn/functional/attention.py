@@ -11,7 +11,7 @@ import numpy as np
 from fnn.arrays import Array, Array3, Array4, Bools, Int1, Int2, Value, read_only
 from fnn.autodiff.tracer import value_of
 from fnn.functional.attention_in_blocks import KEPT, attend, block_size
-from fnn.functional.checks import check_array, check_not_wider
+from fnn.functional.checks import check_array, check_int, check_not_wider
 from fnn.functional.dot_product_attention import dot_product_attention
 from fnn.functional.linear import DenseParams, affine, affine_pull, dense
 from fnn.functional.positions import rotary as rotate
@@ -28,10 +28,7 @@ if TYPE_CHECKING:
 def check_heads(name: str, heads: int, kv_heads: int | None) -> int:
     """The number of heads of keys and values; TypeError unless both are ints, ValueError unless it divides heads."""
     for what, n in (("heads", heads), ("kv_heads", heads if kv_heads is None else kv_heads)):
-        if not isinstance(n, (int, np.integer)) or isinstance(n, bool):
-            raise TypeError(f"{name}: {what} is {n!r}, a {type(n).__name__}, expected an int")
-        if n < 1:
-            raise ValueError(f"{name}: {what} is {n}, expected at least 1")
+        check_int(name, what, n)
     if kv_heads is not None and heads % kv_heads:
         raise ValueError(f"{name}: kv_heads is {kv_heads} but heads is {heads}: kv_heads must divide heads")
     return int(heads if kv_heads is None else kv_heads)

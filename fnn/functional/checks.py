@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from fnn.arrays import Traced, Value, describe
-from fnn.autodiff.tracer import value_of
 
 
 def check_array(name: str, what: str, x: Value) -> None:
@@ -38,20 +37,6 @@ def check_not_wider(name: str, what: str, x: Value, reference_name: str, referen
         )
 
 
-def check_same_shape(name: str, prediction: Value, target: Value) -> None:
-    """ValueError where prediction and target differ in shape or are empty, TypeError where they are not floating."""
-    prediction, target = value_of(prediction), value_of(target)
-    check_array(name, "prediction", prediction)
-    check_array(name, "target", target)
-    if prediction.shape != target.shape:
-        raise ValueError(
-            f"{name}: prediction has shape {prediction.shape} but target has {target.shape}; they must be equal, because "
-            "broadcasting one against the other would compare every row with every other"
-        )
-    check_not_wider(name, "target", target, "prediction", prediction)
-    check_not_empty(name, prediction)
-
-
 def check_not_empty(name: str, x: Value) -> None:
     """ValueError for a batch without an element: its mean does not exist."""
     if x.size == 0:
@@ -69,6 +54,12 @@ def check_range(name: str, what: str, value: float, low: float = 0, high: float 
     check_number(name, what, value)
     if not low <= value <= high:
         raise ValueError(f"{name}: {what} is {value}, expected a number in [{low}, {high}]")
+
+
+def check_bool(name: str, what: str, value: object) -> None:
+    """TypeError unless a hyper-parameter is True or False."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{name}: {what} is {value!r}, expected True or False")
 
 
 def check_int(name: str, what: str, value: object, low: int = 1) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 from fnn.arrays import Array, Array2, Array3, Int1, Int2, Ints, Tokens, Traced, Value, describe, largest, total
 from fnn.autodiff.primitive import fused
 from fnn.autodiff.tracer import value_of
-from fnn.functional.checks import check_array, check_not_wider
+from fnn.functional.checks import check_array, check_int, check_not_wider
 from fnn.functional.labels import unsigned_form
 from fnn.functional.linear import LinearParams, dense
 from fnn.initializers import Initializer, drawn, normal
@@ -177,10 +177,7 @@ def one_hot(labels: Ints, n: int, /, *, dtype: DTypeLike = np.float32) -> Array:
     array([[0., 0., 1.],
            [1., 0., 0.]], dtype=float32)
     """
-    if not isinstance(n, int) or isinstance(n, bool):
-        raise TypeError(f"one_hot: n is {n!r}, a {type(n).__name__}, expected an int, the number of classes")
-    if n < 1:
-        raise ValueError(f"one_hot: n is {n}, expected at least 1 class")
+    check_int("one_hot", "n", n)
     if np.dtype(dtype).kind != "f":
         raise TypeError(f"one_hot: dtype is {np.dtype(dtype)}, expected a floating one, as np.float32")
     _check_indices("one_hot", "label", labels, n, f"there are {n} classes")

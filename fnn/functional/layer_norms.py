@@ -12,7 +12,7 @@ import numpy as np
 from fnn.arrays import Array1, SameRank, Value, ones, read_only, total
 from fnn.autodiff.primitive import fused
 from fnn.autodiff.tracer import value_of
-from fnn.functional.checks import check_array, check_not_wider, check_number
+from fnn.functional.checks import check_array, check_int, check_not_wider, check_number
 from fnn.functional.half import in_float32
 from fnn.functional.norms import NormParams
 from fnn.tree import Record, show
@@ -42,9 +42,8 @@ def check_eps(name: str, eps: float) -> float:
 
 def check_groups(name: str, groups: int, n: int) -> None:
     """TypeError unless groups is an int, ValueError unless it divides the number n of channels."""
-    if not isinstance(groups, int) or isinstance(groups, bool):
-        raise TypeError(f"{name}: groups is {groups!r}, a {type(groups).__name__}, expected an int")
-    if groups < 1 or n % groups:
+    check_int(name, "groups", groups)
+    if n % groups:
         raise ValueError(f"{name}: groups is {groups}, expected a divisor of the number of channels, {n}")
 
 

@@ -6,11 +6,19 @@ import numpy as np
 
 from fnn.arrays import Value, describe
 from fnn.autodiff.tracer import value_of
-from fnn.functional.checks import check_array, check_not_wider, check_number
+from fnn.functional.checks import check_array, check_not_empty, check_not_wider, check_number
+
+
+def check_same_shape(name: str, prediction: Value, target: Value) -> None:
+    """`check_alike`, and ValueError where there is nothing."""
+    check_alike(name, prediction=prediction, target=target)
+    check_not_empty(name, prediction)
 
 
 def check_alike(name: str, **arrays: Value) -> None:
-    """As `check_same_shape` for any number of arrays, named as the caller names them; they may be empty."""
+    """ValueError where arrays, by the caller's names for them, differ in shape; TypeError where one is not floating, or wider
+    than the first. They may be empty.
+    """
     (first, reference), *others = [(what, value_of(a)) for what, a in arrays.items()]
     check_array(name, first, reference)
     for what, a in others:

@@ -18,9 +18,9 @@ from fnn.arrays import Array1, SameRank, Scalar, Value, constant, sum_of_all
 from fnn.autodiff.primitive import checked_form_of, fused
 from fnn.autodiff.tracer import value_of
 from fnn.functional.activations import softplus
-from fnn.functional.checks import check_array, check_not_wider, check_number, check_range, check_same_shape
+from fnn.functional.checks import check_array, check_not_wider, check_number, check_range
 from fnn.functional.half import in_float32
-from fnn.functional.loss_checks import check_alike, check_positive, check_probabilities
+from fnn.functional.loss_checks import check_alike, check_positive, check_probabilities, check_same_shape
 
 _Pull: TypeAlias = Callable[[Value, Sequence[bool]], Sequence[Value]]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fnn.arrays import Scalar
-from fnn.functional.checks import check_number
+from fnn.functional.checks import check_int, check_number
 from fnn.io.atomic import force_folder
 from fnn.io.files import inspect, load, write
 from fnn.io.header import BadFileError
@@ -60,11 +60,7 @@ class Checkpoints:
 
     def __post_init__(self) -> None:
         for what, low in (("keep_last", 1), ("keep_best", 0)):
-            n = getattr(self, what)
-            if not isinstance(n, int) or isinstance(n, bool):
-                raise TypeError(f"Checkpoints: {what} is {n!r}, a {type(n).__name__}, expected an int")
-            if n < low:
-                raise ValueError(f"Checkpoints: {what} is {n}, expected at least {low}")
+            check_int("Checkpoints", what, getattr(self, what), low)
         object.__setattr__(self, "folder", Path(self.folder))
 
     def save(

@@ -10,7 +10,7 @@ import numpy as np
 
 from fnn.arrays import Array3, Value
 from fnn.functional.attention import AttentionParams, attention, check_dim, check_heads, self_attention_vjp
-from fnn.functional.checks import check_int
+from fnn.functional.checks import check_bool, check_int
 from fnn.functional.noise import check_drop_rate
 from fnn.layers.layer import Composable
 from fnn.layers.pullback import Pull
@@ -48,6 +48,8 @@ class Attention(Spec, Composable):
         check_heads("Attention", self.heads, self.kv_heads)
         head_dim = check_dim("Attention", self.dim, self.heads)
         check_drop_rate("Attention", self.drop_rate)
+        check_bool("Attention", "causal", self.causal)
+        check_bool("Attention", "rotary", self.rotary)
         if self.rotary and head_dim % 2:
             raise ValueError(f"Attention: dim / heads is {head_dim}, but rotary turns pairs: it must be even")
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Generic, Literal, TypedDict, TypeVar, Unpack, 
 
 from fnn.arrays import Array3, Array4, Array5, Value
 from fnn.functional import pooled_convolution, winograd
+from fnn.functional.checks import check_bool
 from fnn.functional.convolution import ConvParams, KernelParams, check_channels, conv1d, conv2d, conv3d, geometry_of
 from fnn.functional.correlation import correlate, gradients
 from fnn.functional.sweeps import Geometry as Pooling
@@ -54,8 +55,7 @@ class ConvBase(Spec, Composable, Generic[CP]):
         """Checks the hyper-parameters, and sets them."""
         name, n = type(self).__name__, self._rank
         check_channels(name, n_in, n_out, options["groups"])
-        if not isinstance(options["bias"], bool):
-            raise TypeError(f"{name}: bias is {options['bias']!r}, expected True or False")
+        check_bool(name, "bias", options["bias"])
         for what in ("weight_init", "bias_init"):
             if not callable(options[what]):
                 raise TypeError(f"{name}: {what} is {options[what]!r}, expected an initializer, as fnn.initializers.he_normal")

@@ -10,7 +10,7 @@ import numpy as np
 
 from fnn.arrays import SameRank, Tokens, Value, ones
 from fnn.functional.activations import identity
-from fnn.functional.checks import check_int, check_number, check_range
+from fnn.functional.checks import check_bool, check_int, check_number, check_range
 from fnn.functional.linear import DenseParams, LinearParams, affine, dense
 from fnn.functional.noise import check_drop_rate, drop_factor, dropout
 from fnn.functional.norms import BatchNormState, NormParams, batch_norm, batch_norm_kernel, moved, normalised
@@ -72,6 +72,7 @@ class Dense(Spec, ComposableRows, Generic[DP]):
     ) -> None:
         check_int("Dense", "n_in", n_in)
         check_int("Dense", "n_out", n_out)
+        check_bool("Dense", "bias", bias)
         for what, initializer in (("weight_init", weight_init), ("bias_init", bias_init)):
             if not callable(initializer):
                 raise TypeError(f"Dense: {what} is {initializer!r}, expected an initializer, as fnn.initializers.he_normal")

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from fnn.arrays import Array3, Value
-from fnn.functional.checks import check_int
+from fnn.functional.checks import check_bool, check_int
 from fnn.functional.gru import gru, gru_forward, gru_kernel, gru_weights
 from fnn.functional.lstm import lstm, lstm_forward, lstm_kernel, lstm_weights
 from fnn.functional.numeric import concatenate
@@ -27,8 +27,7 @@ def _check(spec: RNN | LSTM | GRU) -> None:
     name = type(spec).__name__
     check_int(name, "n_in", spec.n_in)
     check_int(name, "n_hidden", spec.n_hidden)
-    if not isinstance(spec.reverse, bool):
-        raise TypeError(f"{name}: reverse is {spec.reverse!r}, a {type(spec.reverse).__name__}, expected a bool")
+    check_bool(name, "reverse", spec.reverse)
 
 
 def _four(params: RecurrentParams) -> tuple[Value, Value, Value, Value]:

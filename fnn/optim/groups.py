@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fnn.arrays import Array1, read_only
+from fnn.optim.checks import check_selector
 from fnn.optim.optimizer import Optimizer, Rule, Transform, check_is_optimizer, init_parts, no_updates, update_parts
 from fnn.optim.selection import chosen_of
 from fnn.optim.state import LEAVES, Segments, Slots
@@ -50,6 +51,7 @@ class Masked(Transform):
     rule: Transform
 
     def __post_init__(self) -> None:
+        check_selector("Masked", self.where)
         if not isinstance(self.rule, Transform):
             raise TypeError(f"Masked: the rule is {self.rule!r}, expected a Transform; for optimizers there is Groups")
 

@@ -10,7 +10,7 @@ import numpy as np
 from fnn.arrays import Array1, Value
 from fnn.functional.checks import check_int
 from fnn.optim.adamw import AdamW
-from fnn.optim.checks import check_hyper
+from fnn.optim.checks import check_hyper, check_selector
 from fnn.optim.decay import AddDecayedWeights
 from fnn.optim.groups import Groups
 from fnn.optim.learning_rate import Rate, ScaleByLearningRate, check_rate
@@ -103,6 +103,7 @@ class Muon(Composed):
     def __post_init__(self) -> None:
         check_rate("Muon", self.learning_rate)
         check_hyper("Muon", "weight_decay", self.weight_decay, 0)
+        check_selector("Muon", self.where)
         check_is_optimizer("Muon", self.rest)
         ScaleByMuon(self.momentum, steps=self.steps)
 

@@ -8,7 +8,7 @@ from dataclasses import KW_ONLY, dataclass
 import numpy as np
 
 from fnn.arrays import Array1, Value
-from fnn.optim.checks import check_hyper
+from fnn.optim.checks import check_hyper, check_selector
 from fnn.optim.optimizer import AfterUpdate
 from fnn.optim.selection import chosen_of
 from fnn.optim.state import Segments, Slots
@@ -56,6 +56,7 @@ class MaxNorm(Projection):
     where: Selector = matrices
 
     def __post_init__(self) -> None:
+        check_selector("MaxNorm", self.where)
         check_hyper("MaxNorm", "bound", self.bound, 0)
 
     def project(self, matrix: Value, /) -> Value:
@@ -74,6 +75,9 @@ class Orthogonal(Projection):
 
     _: KW_ONLY
     where: Selector = matrices
+
+    def __post_init__(self) -> None:
+        check_selector("Orthogonal", self.where)
 
     def project(self, matrix: Value, /) -> Value:
         """The nearest such matrix."""

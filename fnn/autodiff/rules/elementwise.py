@@ -57,7 +57,7 @@ def _power_base(g: Value, y: Value, a: Value, b: Value) -> Value:
         return g * (b * a ** (b - 1))
     b = _floats(b, y)
     exponent = value_of(b)
-    flat = (exponent == 0) | ((value_of(a) == 0) & (0 < exponent) & (exponent < 1))
+    flat = (exponent == 0) | ((value_of(a) == 0) & (exponent > 0) & (exponent < 1))
     if not np.any(flat):
         return g * (b * np.power(a, b - 1))
     return np.where(flat, 0.0, g * (b * np.power(a, np.where(flat, 1.0, b - 1))))
