@@ -817,14 +817,13 @@ def test_a_selector_that_is_no_function_or_chooses_nothing_is_refused() -> None:
     for block, where in ((loose.AdamW, 0.1), (loose.optim.Lion, 0.1), (loose.optim.AddL1, "w")):
         with pytest.raises(TypeError, match=r"where is .*, expected a function \(path, shape\) -> bool"):
             block(0.1, where=where)
-    for make in (
-        lambda: loose.optim.Masked(0.1, optim.Trace(0.9)),
-        lambda: loose.optim.MaxNorm(1.0, where="w"),
-        lambda: loose.optim.Orthogonal(where="w"),
-        lambda: loose.optim.Muon(0.1, where=[".weight"]),
-    ):
+    blocks = loose.optim
+    for block, args in ((blocks.Masked, (0.1, optim.Trace(0.9))), (blocks.Masked, ("w", optim.Trace(0.9)))):
         with pytest.raises(TypeError, match=r"where is .*, expected a function \(path, shape\) -> bool"):
-            make()
+            block(*args)
+    for block, args in ((blocks.MaxNorm, (1.0,)), (blocks.Orthogonal, ()), (blocks.Muon, (0.1,))):
+        with pytest.raises(TypeError, match=r"where is .*, expected a function \(path, shape\) -> bool"):
+            block(*args, where=[".weight"])
     nothing = fnn.Sgd(0.1) >> optim.MaxNorm(1.0, where=lambda path, shape: False)
     with pytest.raises(ValueError, match="MaxNorm: the selector <lambda> chooses none of the leaves"):
         nothing.init(np.ones((2, 2)))
