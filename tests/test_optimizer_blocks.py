@@ -821,9 +821,9 @@ def test_a_selector_that_is_no_function_or_chooses_nothing_is_refused() -> None:
     for block, args in ((blocks.Masked, (0.1, optim.Trace(0.9))), (blocks.Masked, ("w", optim.Trace(0.9)))):
         with pytest.raises(TypeError, match=r"where is .*, expected a function \(path, shape\) -> bool"):
             block(*args)
-    for block, args in ((blocks.MaxNorm, (1.0,)), (blocks.Orthogonal, ()), (blocks.Muon, (0.1,))):
+    for block, rate in ((blocks.MaxNorm, [1.0]), (blocks.Orthogonal, []), (blocks.Muon, [0.1])):
         with pytest.raises(TypeError, match=r"where is .*, expected a function \(path, shape\) -> bool"):
-            block(*args, where=[".weight"])
+            block(*rate, where=[".weight"])
     nothing = fnn.Sgd(0.1) >> optim.MaxNorm(1.0, where=lambda path, shape: False)
     with pytest.raises(ValueError, match="MaxNorm: the selector <lambda> chooses none of the leaves"):
         nothing.init(np.ones((2, 2)))

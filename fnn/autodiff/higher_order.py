@@ -14,7 +14,7 @@ import numpy as np
 
 from fnn.arrays import Array, Scalar, Value, describe, frozen, read_only
 from fnn.autodiff.tracer import Tracer
-from fnn.autodiff.transforms import grad, vjp
+from fnn.autodiff.transforms import grad_by, vjp
 from fnn.tree.operations import paths, show
 from fnn.tree.structure import PyTree, difference, take_apart
 
@@ -59,13 +59,17 @@ def jvp(f: Callable[[P], Q], primal: P, tangent: P, /) -> tuple[Q, Q]:
     >>> jvp(lambda x: x * x, np.array([1.0, 2.0]), np.array([1.0, 10.0]))
     (array([1., 4.]), array([ 2., 40.]))
     """
+    return _jvp("jvp: the tangent", f, primal, tangent)
+
+
+def _jvp(what: str, f: Callable[[P], Q], primal: P, tangent: P) -> tuple[Q, Q]:
     leaves, structure = take_apart(primal)
     given = structure.leaves_of(tangent)
     if given is None:
-        raise ValueError(f"jvp: the tangent does not fit the primal: {difference(tangent, primal)}")
+        raise ValueError(f"{what} does not fit the primal: {difference(tangent, primal)}")
     for (path, _), x, v in zip(paths(primal), leaves, given, strict=True):
         if x.shape != v.shape:
-            raise ValueError(f"jvp: the tangent {path or 'at the root'} is {describe(v)}, but the primal is {describe(x)}")
+            raise ValueError(f"{what} {path or 'at the root'} is {describe(v)}, but the primal is {describe(x)}")
     y, push = _pushforward(f, primal)
     return y, push(
         structure.unflatten([v if v.dtype == x.dtype else v.astype(x.dtype) for x, v in zip(leaves, given, strict=True)])
@@ -80,7 +84,8 @@ def hvp(f: Callable[[P], Scalar], primal: P, vector: P, /) -> P:
     >>> hvp(f, np.array([1.0, 2.0]), np.array([1.0, 1.0]))
     array([ 6., 12.])
     """
-    return jvp(grad(f), primal, vector)[1]
+    along: P = _jvp("hvp: the vector", grad_by("hvp", f), primal, vector)[1]
+    return along
 
 
 def _check_array(name: str, what: str, x: Any) -> None:
@@ -103,15 +108,19 @@ def jacobian(f: Callable[Concatenate[X, Rest], Array | Scalar], /) -> Callable[C
            [0., 3., 2.]])
     """
 
+    return _jacobian("jacobian", f)
+
+
+def _jacobian(name: str, f: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(f)
-    def jacobian_of(x: Any, /, *args: Rest.args, **kwargs: Rest.kwargs) -> Any:
-        _check_array("jacobian", "the first argument", x)
+    def jacobian_of(x: Any, /, *args: Any, **kwargs: Any) -> Any:
+        _check_array(name, "the first argument", x)
 
         def g(x: Any) -> Any:
             return f(x, *args, **kwargs)
 
         y, pullback = vjp(g, x)
-        _check_array("jacobian", "the result of the function", y)
+        _check_array(name, "the result of the function", y)
         shape = (*y.shape, *x.shape)
         if x.size == 0 or y.size == 0:
             return read_only(np.zeros(shape, x.dtype))
@@ -139,4 +148,4 @@ def hessian(f: Callable[Concatenate[X, Rest], Scalar], /) -> Callable[Concatenat
     array([[10.,  6.],
            [ 6.,  0.]])
     """
-    return jacobian(grad(f))
+    return _jacobian("hessian", grad_by("hessian", f))

@@ -224,10 +224,14 @@ def value_and_grad(f: Callable[..., Any], /, *, has_aux: bool = False) -> Callab
     (np.float64(19.0), array([ 6., 16.]))
     """
 
+    return _value_and_grad("value_and_grad", f, has_aux)
+
+
+def _value_and_grad(name: str, f: Callable[..., Any], has_aux: bool) -> Callable[..., Any]:
     @wraps(f)
     def value_and_gradient(params: Any, /, *args: Any, **kwargs: Any) -> Any:
-        leaves, structure = _inputs("grad", params)
-        found = differentiate("grad", f, structure, leaves, args, kwargs, has_aux=has_aux)
+        leaves, structure = _inputs(name, params)
+        found = differentiate(name, f, structure, leaves, args, kwargs, has_aux=has_aux)
         grads = structure.unflatten(fill(leaves, found.leaves))
         return ((found.loss, detach(found.aux, found.tape)), grads) if has_aux else (found.loss, grads)
 
@@ -254,20 +258,17 @@ def grad(f: Callable[..., Any], /, *, has_aux: bool = False) -> Callable[..., An
     >>> grad(cube)(np.float64(2.0)), grad(grad(cube))(np.float64(2.0))
     (np.float64(12.0), np.float64(12.0))
     """
-    if has_aux:
-        both_and_aux = value_and_grad(f, has_aux=True)
+    return grad_by("grad", f, has_aux)
 
-        @wraps(f)
-        def gradient_and_aux(*args: Any, **kwargs: Any) -> Any:
-            (_, aux), grads = both_and_aux(*args, **kwargs)
-            return grads, aux
 
-        return gradient_and_aux
-    both = value_and_grad(f)
+def grad_by(name: str, f: Callable[..., Any], has_aux: bool = False) -> Callable[..., Any]:
+    """`grad`, with errors by another name."""
+    both = _value_and_grad(name, f, has_aux)
 
     @wraps(f)
     def gradient(*args: Any, **kwargs: Any) -> Any:
-        return both(*args, **kwargs)[1]
+        value, grads = both(*args, **kwargs)
+        return (grads, value[1]) if has_aux else grads
 
     return gradient
 
