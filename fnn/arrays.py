@@ -86,9 +86,11 @@ def sum_of_all(x: Value) -> Value:
 
 @cache
 def reuse_large_blocks() -> None:
-    """Let the C library keep what is freed of large arrays for the next ones: by glibc's rule, the largest block that was ever
-    freed, of up to 32 MB, is the measure of what it takes from the system anew and page by page. A second one comes from what
-    it keeps then, for which NumPy asks for large pages. Touches no memory.
+    """Makes the C library keep the memory of large arrays that are freed, for the next ones.
+
+    glibc takes a block from the system, anew and page by page, if it is larger than any block of up to 32 MB that was freed
+    before. So one of almost 32 MB is allocated and freed. A second one then comes from what glibc keeps, and NumPy asks for
+    large pages for it. Neither is written to, so no memory is used.
     """
     np.empty((32 << 20) - 8_192, np.uint8)
     np.empty(30 << 20, np.uint8)

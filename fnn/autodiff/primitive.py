@@ -1,4 +1,5 @@
-"""The two ways to make an operation differentiable: `elementary` and `fused`. Both record one node on the tape.
+"""The two ways to make an operation differentiable: `elementary` (`several`, where it has several results) and `fused`.
+Each records one node on the tape.
 
 Every function that this module makes takes plain arrays and tracers alike. Without a tracer among the differentiable
 arguments it is the plain function and nothing else.
@@ -51,10 +52,10 @@ _SEQUENCES = frozenset([list, tuple])
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-# Of public functions that check their arguments and then run an operation, that operation's `vjp`: vjp(x, ...) -> (y, pull),
-# without checks, tape or tracers, where pull(g) is the cotangent of x; and its `plain` form, x to y. A planned step runs them
-# on arguments like those that were checked before. (As attributes functools.wraps would pass them on to functions that compute
-# something else.)
+# Some public functions check their arguments and then run an operation. For each of them: the operation's `vjp`, which gives
+# (y, pull) of plain arrays where pull(g) is the cotangent of the first, and its `plain` form, which gives y. Neither checks
+# anything: a planned step runs them on arguments like those that were checked before. They are no attributes of the functions,
+# because functools.wraps would hand those on to a function that computes something else.
 _VJPS: dict[object, tuple[Callable[..., Any], frozenset[str]]] = {}
 _PLAIN: dict[object, Callable[..., Any]] = {}
 

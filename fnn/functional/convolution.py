@@ -229,7 +229,7 @@ def _convolve(
     check_convolution(name, n, params, x, groups)
     strides = spatial_tuple(name, "stride", stride, n)
     dilations = spatial_tuple(name, "dilation", dilation, n)
-    padding = check_padding(name, padding, n)  # of which the result can be looked up, be it as it may
+    padding = check_padding(name, padding, n)  # as tuples, which can be hashed, however it was given
     geometry = geometry_of(name, x.shape[1:-1], params.kernel.shape[:-2], strides, padding, dilations, groups)
     if isinstance(params, KernelParams):
         return _conv_without_bias_op(x, params.kernel, geometry=geometry)

@@ -76,9 +76,11 @@ def add_bias(y: Value, bias: Value) -> None:
 def gradients(
     x: Value, g: Value, kernel: Value, geometry: Geometry, wanted: Sequence[bool]
 ) -> tuple[Value | None, Value | None, Value | None]:
-    """The gradients by x, by the kernel and by a bias, those that are wanted, where g is that of y.
+    """The gradients by x, by the kernel and by a bias, as far as they are wanted, from the cotangent g of y.
 
-    Where only blocks of g are needed, it may be an object that makes them, and all of it for `np.asarray`."""
+    g may also be an object that makes it block by block (see `winograd.tiles_of`), and as a whole when it is asked by
+    `np.asarray`.
+    """
     if wanted[1] and winograd.applies(kernel.shape, geometry, g.shape):
         in_tiles = winograd.tiles_of(g)
         return winograd.gradients(in_tiles, g.dtype, g.shape[1:-1], geometry, x, kernel, (bool(wanted[0]), True))

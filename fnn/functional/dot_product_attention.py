@@ -39,7 +39,8 @@ def dot_product_attention(
     scale: 1 / sqrt(head_dim) by default. softcap: scores become softcap * tanh(scores / softcap), before the mask.
     drop_rate: in training, this fraction of the probabilities is dropped and the others are divided by 1 - drop_rate.
 
-    Scores are computed in blocks of rows and again in the backward pass, so the memory grows linearly with the times.
+    Scores are computed in blocks of rows, and unless there are few they are computed again in the backward pass: the memory
+    grows linearly with the times.
     Source: Vaswani et al. 2017, section 3.2.1; the backward pass is that of Dao et al. 2022, "FlashAttention".
 
     Raises ValueError where shapes do not fit, TypeError where an array is not floating (the mask: nor boolean), or wider

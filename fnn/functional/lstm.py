@@ -63,8 +63,9 @@ def _lstm_reference(
     return unrolled(step, x, initial, reverse=reverse, padding=padding)
 
 
-# The places of the gates in the kernel: i, f, o, g forwards, the three that are sigmoids side by side, and o, f, i, g
-# backwards, the three behind ds; and where in the latter the parameters' own are, i, f, g, o.
+# The order of the gates. The parameters have i, f, g, o. The forward pass has i, f, o, g, with the three sigmoids side by side;
+# _FORWARD are the parameters' numbers in that order. The backward pass has o, f, i, g, with the three that need ds side by side;
+# _BACK are the places in it of i, f, g, o.
 _FORWARD, _BACKWARD, _BACK = (0, 1, 3, 2), (3, 1, 0, 2), (2, 1, 3, 0)
 
 
