@@ -48,8 +48,8 @@ def _gru_reference(
     return unrolled(step, x, (zeros_or(initial, x, u, w.dtype),), reverse=reverse, padding=padding)
 
 
-# The order of the gates. The parameters and the forward pass have r, z, n. In the backward pass d holds dk^n, dr, dz, da^n: of
-# these d[:3] are the cotangents of k, in the order n, r, z (_NEW_FIRST), with r, z, n at the places _BACK; d[1:] are those of a.
+# The order of the gates. The parameters and the forward pass have r, z, n. In the backward pass d holds dk^n, dr, dz, da^n:
+# d[:3] are the cotangents of k, in the order n, r, z (_NEW_FIRST), with r, z, n at the places _BACK; d[1:] are those of a.
 _ORDER, _NEW_FIRST, _BACK = (0, 1, 2), (2, 0, 1), (1, 2, 0)
 
 

@@ -63,9 +63,9 @@ def _lstm_reference(
     return unrolled(step, x, initial, reverse=reverse, padding=padding)
 
 
-# The order of the gates. The parameters have i, f, g, o. The forward pass has i, f, o, g, with the three sigmoids side by side;
-# _FORWARD are the parameters' numbers in that order. The backward pass has o, f, i, g, with the three that need ds side by side;
-# _BACK are the places in it of i, f, g, o.
+# The order of the gates. The parameters have i, f, g, o. The forward pass has i, f, o, g, the three sigmoids side by side: by
+# their places in the parameters, _FORWARD. The backward pass has o, f, i, g, the three that need ds side by side: _BACKWARD;
+# there i, f, g, o are at the places _BACK.
 _FORWARD, _BACKWARD, _BACK = (0, 1, 3, 2), (3, 1, 0, 2), (2, 1, 3, 0)
 
 

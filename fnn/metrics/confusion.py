@@ -149,7 +149,7 @@ class Precision(ByClass):
     Arguments and errors are those of `ConfusionMatrix`.
 
     >>> found, labels = np.array([0, 1, 1, 1]), np.array([0, 0, 1, 1])
-    >>> Precision(2, average="binary")(found, labels).__round__(4), Precision(2)(found, labels).__round__(4)
+    >>> round(Precision(2, average="binary")(found, labels), 4), round(Precision(2)(found, labels), 4)
     (0.6667, 0.8333)
     """
 

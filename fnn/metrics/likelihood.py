@@ -50,9 +50,9 @@ class LogLoss(Likelihood):
     Raises ValueError where shapes do not fit, a label is out of range, or the largest logit of a row is not finite; in
     `compute`, where a label had the probability 0. TypeError where labels are not integers.
 
-    >>> LogLoss()(np.array([[0.0, 0.0], [0.0, 1e4]]), np.array([0, 1])).__round__(4)
+    >>> round(LogLoss()(np.array([[0.0, 0.0], [0.0, 1e4]]), np.array([0, 1])), 4)
     0.3466
-    >>> LogLoss(probabilities=True)(np.array([0.5, 1.0]), np.array([0, 1])).__round__(4)
+    >>> round(LogLoss(probabilities=True)(np.array([0.5, 1.0]), np.array([0, 1])), 4)
     0.3466
     """
 
@@ -70,7 +70,7 @@ class Perplexity(Likelihood):
     perplexities. In `compute`, a mean above 709, whose exp is not a float64, is a ValueError.
 
     >>> logits = np.zeros((1, 3, 8))
-    >>> Perplexity()(logits, np.array([[5, 2, -1]]), weights=np.array([[True, True, False]])).__round__(4)
+    >>> round(Perplexity()(logits, np.array([[5, 2, -1]]), weights=np.array([[True, True, False]])), 4)
     8.0
     """
 
@@ -107,7 +107,7 @@ class CalibrationError(Metric[BinSums, Array, Ints, float]):
     prediction, labels, probabilities and errors: as for `LogLoss`. Of probabilities that are equal the first class's wins.
 
     >>> p = np.array([[0.8, 0.2], [0.7, 0.3], [0.4, 0.6]])
-    >>> CalibrationError(5, probabilities=True)(p, np.array([0, 1, 1])).__round__(4)
+    >>> round(CalibrationError(5, probabilities=True)(p, np.array([0, 1, 1])), 4)
     0.3
     """
 

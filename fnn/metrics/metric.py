@@ -198,7 +198,7 @@ class OneVsRest(Metric[tuple[State, ...], Array, Ints, float]):
 
     >>> import fnn
     >>> p = np.array([[0.8, 0.1, 0.1], [0.2, 0.5, 0.3], [0.3, 0.4, 0.3]])
-    >>> fnn.metrics.OneVsRest(fnn.metrics.RocAuc(), 3)(p, np.array([0, 1, 2])).__round__(4)
+    >>> round(fnn.metrics.OneVsRest(fnn.metrics.RocAuc(), 3)(p, np.array([0, 1, 2])), 4)
     0.9167
     """
 

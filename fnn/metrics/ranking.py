@@ -100,7 +100,7 @@ class AveragePrecision(Ranking):
 
     Arguments and errors are those of `RocAuc`, but it needs rows of class 1 only.
 
-    >>> AveragePrecision()(np.array([0.1, 0.4, 0.35, 0.8]), np.array([0, 0, 1, 1])).__round__(4)
+    >>> round(AveragePrecision()(np.array([0.1, 0.4, 0.35, 0.8]), np.array([0, 0, 1, 1])), 4)
     0.8333
     """
 

@@ -52,7 +52,7 @@ class RMSE(Summed[Array, Array]):
 
     It is the root of the mean over all batches, not a mean of roots.
 
-    >>> RMSE()(np.array([1.0, 2.0]), np.array([4.0, 6.0])).__round__(4)
+    >>> round(RMSE()(np.array([1.0, 2.0]), np.array([4.0, 6.0])), 4)
     3.5355
     """
 
