@@ -32,7 +32,7 @@ class _Activation(Protocol):
     def __call__(self, x: SameRankOrScalar, /, *options: float) -> SameRankOrScalar: ...
 
 
-def identity(x: SameRank, /) -> SameRank:
+def identity(x: SameRankOrScalar, /) -> SameRankOrScalar:
     """x itself."""
     return x
 
@@ -77,19 +77,25 @@ _relu: _Activation = elementary(_relu_forward, _relu_rule)
 
 
 @checked_form_of(_relu)
-def relu(x: SameRank, /) -> SameRank:
+def relu(x: SameRankOrScalar, /) -> SameRankOrScalar:
     """max(x, 0). The slope at 0 is 0."""
     check_array("relu", "x", x)
     return _relu(x)
 
 
+def _where(condition: Value, x: Value, y: Value) -> Value:
+    """np.where, but that scalars stay scalars."""
+    made: Value = np.where(condition, x, y)
+    return made if made.ndim else made[()]
+
+
 _leaky_relu: _Activation = elementary(
-    lambda x, slope: np.where(x > 0, x, slope * x),
+    lambda x, slope: _where(x > 0, x, slope * x),
     lambda g, y, x, slope: np.where(value_of(x) > 0, g, g * slope),
 )
 
 
-def leaky_relu(x: SameRank, /, slope: float = 0.01) -> SameRank:
+def leaky_relu(x: SameRankOrScalar, /, slope: float = 0.01) -> SameRankOrScalar:
     """x where x > 0, slope * x elsewhere. The slope at 0 is `slope`."""
     check_array("leaky_relu", "x", x)
     return _leaky_relu(x, float(slope))
@@ -125,26 +131,26 @@ _softplus: _Activation = elementary(lambda x: np.logaddexp(x, np.zeros((), x.dty
 
 
 @checked_form_of(_softplus)
-def softplus(x: SameRank, /) -> SameRank:
+def softplus(x: SameRankOrScalar, /) -> SameRankOrScalar:
     """log(1 + exp(x)), without overflow. Its slope is sigmoid(x)."""
     check_array("softplus", "x", x)
     return _softplus(x)
 
 
 _elu: _Activation = elementary(
-    lambda x, alpha: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))),
+    lambda x, alpha: _where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))),
     # below 0, d alpha (e^x - 1) = alpha e^x = y + alpha
     lambda g, y, x, alpha: np.where(value_of(x) > 0, g, g * (y + alpha)),
 )
 
 
-def elu(x: SameRank, /, alpha: float = 1.0) -> SameRank:
+def elu(x: SameRankOrScalar, /, alpha: float = 1.0) -> SameRankOrScalar:
     """x where x > 0, alpha * (exp(x) - 1) elsewhere (Clevert et al. 2016)."""
     check_array("elu", "x", x)
     return _elu(x, float(alpha))
 
 
-def selu(x: SameRank, /) -> SameRank:
+def selu(x: SameRankOrScalar, /) -> SameRankOrScalar:
     """1.0507 * elu(x, 1.6733): the scaled elu that keeps mean 0 and variance 1 (Klambauer et al. 2017)."""
     check_array("selu", "x", x)
     y: Value = _elu(x, _SELU_ALPHA)
@@ -218,7 +224,7 @@ _erfc: _Activation = elementary(_erfc_forward, _erfc_rule)
 
 
 @checked_form_of(_gelu_tanh)
-def gelu(x: SameRank, /, *, approximate: bool = True) -> SameRank:
+def gelu(x: SameRankOrScalar, /, *, approximate: bool = True) -> SameRankOrScalar:
     """x times the normal distribution function of x (Hendrycks and Gimpel 2016).
 
     approximate=True is their tanh form, 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))), within 5e-4 of the exact one.
@@ -226,7 +232,7 @@ def gelu(x: SameRank, /, *, approximate: bool = True) -> SameRank:
     """
     check_array("gelu", "x", x)
     if approximate:
-        made: SameRank = _gelu_and_slope(x, False)[0] if x.__class__ is np.ndarray else _gelu_tanh(x)
+        made: SameRankOrScalar = _gelu_and_slope(x, False)[0] if x.__class__ is np.ndarray else _gelu_tanh(x)
         return made
     v: Value = x
     return 0.5 * v * _erfc(v * -math.sqrt(0.5))  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
@@ -242,7 +248,7 @@ _silu: _Activation = elementary(lambda x: x * _sigmoid_forward(x), _silu_rule)
 
 
 @checked_form_of(_silu)
-def silu(x: SameRank, /) -> SameRank:
+def silu(x: SameRankOrScalar, /) -> SameRankOrScalar:
     """x * sigmoid(x), also called swish (Elfwing et al. 2018)."""
     check_array("silu", "x", x)
     return _silu(x)

@@ -226,3 +226,16 @@ def test_subclasses_of_arrays_are_made_plain_or_refused() -> None:
     assert type(frozen[0]) is np.ndarray
     with pytest.raises(TypeError, match="MaskedArray computes unlike an array"):
         fnn.tree.leaves((np.ma.masked_array([1.0]),))
+
+
+@pytest.mark.parametrize(
+    "f", [fnn.relu, fnn.leaky_relu, fnn.sigmoid, fnn.tanh, fnn.softplus, fnn.elu, fnn.selu, fnn.gelu, fnn.silu]
+)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("x", [-1.5, 0.0, 2.0])
+def test_a_scalar_stays_a_scalar(f: Any, dtype: Any, x: float) -> None:
+    y, slope = fnn.value_and_grad(f)(dtype(x))
+    assert type(f(dtype(x))) is type(y) is type(slope) is dtype
+    np.testing.assert_allclose(
+        [y, slope], [part[0] for part in (f(np.array([x], dtype)), fnn.vjp(f, np.array([x], dtype))[1](np.ones(1, dtype)))]
+    )

@@ -24,6 +24,8 @@ def keep(v: fnn.Array1, m: fnn.Array2, t: fnn.Array3, q: fnn.Array4) -> None:
     assert_type(fnn.dropout(q, 0.5, fnn.EVAL), fnn.Array4)
     assert_type(fnn.tanh(fnn.mean(m)), fnn.Scalar)
     assert_type(fnn.sigmoid(fnn.sum(m)), fnn.Scalar)
+    assert_type(fnn.softplus(fnn.sum(m)), fnn.Scalar)
+    assert_type(fnn.leaky_relu(fnn.sum(m)), fnn.Scalar)
     assert_type(fnn.stop_gradient(t), fnn.Array3)
     assert_type(fnn.stop_gradient(fnn.mean(t)), fnn.Scalar)
 
