@@ -57,7 +57,7 @@ def check_order(name: str, n: object, size: object, key: object, epoch: object, 
         check_key(name, key)
     for what, given in (("weights", weights), ("stratify", stratify)):
         if given is not None and key is None:
-            raise ValueError(f"{name}: {what} are given without a key; they are for a random order: write key=fnn.key(seed)")
+            raise ValueError(f"{name}: {what} are given without a key; they are for a random order, which takes fnn.key(seed)")
         if given is not None and np.shape(given) != (n,):
             raise ValueError(f"{name}: {what} has shape {np.shape(given)}, expected ({n},): one for every row")
     if weights is not None and stratify is not None:

@@ -44,7 +44,7 @@ def scan(step: Callable[[Any, Any], tuple[Any, Any]], carry: Any, xs: Any, /, *,
     of steps. Types: for an array xs, step takes an Array2 and may give one; for other ranks, and in trees, write fnn.Array.
 
     Raises ValueError where xs has no step of time, or arrays of unlike lengths, or the trees of the ys are unlike;
-    TypeError where step gives no pair.
+    TypeError where step gives no pair, or a carry whose arrays have other shapes or dtypes.
 
     >>> import fnn
     >>> def running_sum(total: fnn.Array2, x: fnn.Array2) -> tuple[fnn.Array2, fnn.Array2]:

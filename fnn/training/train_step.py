@@ -63,7 +63,7 @@ def train_step(loss: Callable[..., Any], opt: Optimizer, /, *, has_aux: bool = F
     the threads of each product do not get in the way.
 
     Raises ValueError or TypeError where the parameters do not fit the optimiser's state, and where loss returns
-    something else.
+    something else; ValueError for threads together with has_aux, because each part would have an aux of its own.
 
     >>> import fnn
     >>> def loss(w: fnn.Array1, state: None, mode: fnn.Mode, x: fnn.Array1) -> tuple[fnn.Scalar, None]:
