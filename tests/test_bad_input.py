@@ -212,14 +212,23 @@ SIZES: list[tuple[str, Callable[[Any], object]]] = [
     ("Dense: n_in", lambda n: fnn.Dense(n, 2)),
     ("Dense: n_out", lambda n: fnn.Dense(2, n)),
     ("BatchNorm: n", fnn.BatchNorm),
+    ("RecurrentParams.init: n_in", lambda n: fnn.RecurrentParams.init(fnn.key(0), n, 2, gates=4)),
+    ("RecurrentParams.init: n_hidden", lambda n: fnn.RecurrentParams.init(fnn.key(0), 2, n, gates=4)),
+    ("RecurrentParams.init: gates", lambda n: fnn.RecurrentParams.init(fnn.key(0), 2, 2, gates=n)),
+]
+COUNTS: list[tuple[str, Callable[[Any], object]]] = [  # of which there may be none
+    ("NormParams.init: n", fnn.NormParams.init),
+    ("BatchNormState.init: n", fnn.BatchNormState.init),
+    ("ScaleParams.init: n", fnn.ScaleParams.init),
 ]
 SPEC_ROWS = [
     *[row(f"{name} of {n}", partial(make, n), V, f"{name} is {n}", "at least 1") for name, make in SIZES for n in (0, -3)],
     *[
         row(f"{name} of {n!r}", partial(make, n), T, f"{name} is {n!r}, a {type(n).__name__}, expected an int")
-        for name, make in SIZES
+        for name, make in (*SIZES, *COUNTS)
         for n in (2.0, "2", True, None)
     ],
+    *[row(f"{name} of -1", partial(make, -1), V, f"{name} is -1", "at least 0") for name, make in COUNTS],
     *[row(f"momentum {m}", partial(fnn.BatchNorm, 2, momentum=m), V, f"momentum is {m}", "[0, 1]") for m in (-0.1, 2, NAN)],
     *[row(f"eps {e}", partial(fnn.BatchNorm, 2, eps=e), V, f"BatchNorm: eps is {e}", "positive") for e in (0, -1e-5, NAN)],
     *[

@@ -29,6 +29,7 @@ class ScaleParams(Record):
     @classmethod
     def init(cls, n: int, /) -> ScaleParams:
         """Scale 1: a plain normalisation."""
+        check_int("ScaleParams.init", "n", n, 0)
         return ScaleParams(read_only(np.ones(n, np.float32)))
 
 
