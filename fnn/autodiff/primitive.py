@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -18,17 +18,9 @@ from fnn.autodiff.abstract import Abstract
 from fnn.autodiff.tape import Parents, Tape
 from fnn.autodiff.tracer import Tracer, value_of
 
-
-class _Kernel(Protocol):
-    """`kernel(*arrays, **options)` gives (y, pull): the result, and `pull(g, wanted)`.
-
-    `pull` maps the cotangent g of y to a tuple with the cotangent of each differentiable argument; where `wanted` is
-    False for an argument, its entry is not used and may be None.
-    """
-
-    def __call__(
-        self, *args: Value, **options: Any
-    ) -> tuple[Value, Callable[[Value, Sequence[bool]], Sequence[Value | None]]]: ...
+# A kernel of `fused` gives (y, pull). pull(g, wanted) maps the cotangent g of y to that of each differentiable argument; where
+# `wanted` is False for one, its entry is not used and may be None.
+KernelPull: TypeAlias = Callable[[Value, Sequence[bool]], Sequence[Value]]
 
 
 def elementary(function: Callable[..., Value], *rules: Callable[..., Value]) -> Callable[..., Value]:

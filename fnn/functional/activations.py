@@ -7,14 +7,13 @@ differentiated again. s(x) below is the logistic function 1 / (1 + exp(-x)).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
 
 from fnn.arrays import SameRank, SameRankOrScalar, Value, constant, largest, read_only, total
-from fnn.autodiff.primitive import checked_form_of, elementary, fused
+from fnn.autodiff.primitive import KernelPull, checked_form_of, elementary, fused
 from fnn.autodiff.tracer import value_of
 from fnn.functional.checks import check_array
 
@@ -205,7 +204,7 @@ def _gelu_and_slope(x: Value, with_slope: bool) -> tuple[Value, Value]:
 
 
 @fused(1, lambda x: 0.5 * x * (1 + _gelu_inner(_bounded(x))))
-def _gelu_tanh(x: Value) -> tuple[Value, Callable[[Value, Sequence[bool]], Sequence[Value]]]:
+def _gelu_tanh(x: Value) -> tuple[Value, KernelPull]:
     y, slopes = _gelu_and_slope(x, True)
     return y, lambda g, wanted: (g * slopes.reshape(x.shape),)
 

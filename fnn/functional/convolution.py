@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
 from fnn.arrays import Array, Array1, Array3, Array4, Array5, Value
-from fnn.autodiff.primitive import fused
+from fnn.autodiff.primitive import KernelPull, fused
 from fnn.autodiff.tracer import value_of
 from fnn.functional.checks import check_array, check_int, check_not_wider
 from fnn.functional.correlation import correlate, gradients
@@ -111,9 +111,7 @@ def _convolution_reference(x: Value, kernel: Value, *bias: Value, geometry: Geom
     return y
 
 
-def _convolution(
-    x: Value, kernel: Value, *bias: Value, geometry: Geometry
-) -> tuple[Value, Callable[[Value, Sequence[bool]], Sequence[Value]]]:
+def _convolution(x: Value, kernel: Value, *bias: Value, geometry: Geometry) -> tuple[Value, KernelPull]:
     # y[o] = sum_t x[s o + d t - before] K[t] + b, with stride s, dilation d, and x zero outside. From
     # dL = <g, dy> = sum_{o,t} g[o] (dx[s o + d t - before] K[t] + x[s o + d t - before] dK[t])^T + sum_o g[o] db^T:
     #   dL/dx[i] = sum over all o and t with s o + d t - before = i of g[o] K[t]^T

@@ -7,12 +7,12 @@ class weights and ignored rows make a weighted mean.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from fnn.arrays import Array, Array1, Ints, Scalar, Traced, Value, constant, largest, multiples, ones, sum_of_all, total
-from fnn.autodiff.primitive import checked_form_of, fused
+from fnn.autodiff.primitive import KernelPull, checked_form_of, fused
 from fnn.autodiff.tracer import value_of
 from fnn.functional.activations import log_softmax
 from fnn.functional.checks import check_array, check_not_empty, check_not_wider, check_range
@@ -25,8 +25,6 @@ from fnn.functional.labels import (
     mean_of_kept,
     weighted_labels,
 )
-
-_Pull: TypeAlias = Callable[[Value, Sequence[bool]], Sequence[Value]]
 
 # Cross-entropy of row i with classes k: z_k = x_k - max x, l = log sum_k e^z_k, log p_k = z_k - l.
 # With target q (the one-hot of the label, mixed with the uniform distribution by label smoothing s):
@@ -42,7 +40,7 @@ def _labels_reference(x: Value, labels: Value, *, smoothing: float) -> Value:
 
 
 @fused(1, _labels_reference)
-def _labels(x: Value, labels: Value, *, smoothing: float) -> tuple[Value, _Pull]:
+def _labels(x: Value, labels: Value, *, smoothing: float) -> tuple[Value, KernelPull]:
     if x.dtype.itemsize == 2:
         return in_float32(_labels, x, labels, smoothing=smoothing)
     k = x.shape[-1]
@@ -85,7 +83,7 @@ def _probabilities_reference(x: Value, q: Value, *, smoothing: float) -> Value:
 
 
 @fused(2, _probabilities_reference)
-def _probabilities(x: Value, q: Value, *, smoothing: float) -> tuple[Value, _Pull]:
+def _probabilities(x: Value, q: Value, *, smoothing: float) -> tuple[Value, KernelPull]:
     if x.dtype.itemsize == 2:
         return in_float32(_probabilities, x, q, smoothing=smoothing)
     n = x.size // x.shape[-1]
@@ -121,7 +119,7 @@ def _label_rows_reference(x: Value, u: Value, w: Value, labels: Value, kept: Val
 
 
 @fused(1, _label_rows_reference)
-def _label_rows(x: Value, u: Value, w: Value, labels: Value, kept: Value, *, smoothing: float) -> tuple[Value, _Pull]:
+def _label_rows(x: Value, u: Value, w: Value, labels: Value, kept: Value, *, smoothing: float) -> tuple[Value, KernelPull]:
     k = x.shape[-1]
     at = np.flatnonzero(kept)
     z = x.reshape(-1, k)[at]
@@ -153,7 +151,7 @@ def _label_rows(x: Value, u: Value, w: Value, labels: Value, kept: Value, *, smo
 
 
 @fused(2, lambda x, q: -np.sum(q * log_softmax(x), -1))
-def _probability_rows(x: Value, q: Value) -> tuple[Value, _Pull]:
+def _probability_rows(x: Value, q: Value) -> tuple[Value, KernelPull]:
     log_p = log_softmax(x)
 
     def pull(g: Value, wanted: Sequence[bool]) -> Sequence[Value]:

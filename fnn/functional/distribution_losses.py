@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Sequence
 
 import numpy as np
 
 from fnn.arrays import Array, SameRank, Scalar, Value, largest
-from fnn.autodiff.primitive import elementary, fused
+from fnn.autodiff.primitive import KernelPull, elementary, fused
 from fnn.autodiff.tracer import value_of
 from fnn.autodiff.transforms import stop_gradient
 from fnn.functional.loss_checks import check_alike, check_not_negative, check_positive, check_rows_alike
 from fnn.functional.reduction import mean_of
-
-_Pull: TypeAlias = Callable[[Value, Sequence[bool]], Sequence[Value]]
 
 
 def _positive_log(x: Value) -> Value:
@@ -129,7 +126,7 @@ def _gaussian_reference(mean: Value, t: Value, variance: Value, *, constant: flo
 # d = mean - t, w = max(variance, eps): y = (log w + d^2 / w) / 2 + c; dy/dmean = d / w, dy/dt = -d / w, and, as if w were
 # the variance, dy/dvariance = (1 - d^2 / w) / (2 w)
 @fused(3, _gaussian_reference)
-def _gaussian(mean: Value, t: Value, variance: Value, *, constant: float, eps: float) -> tuple[Value, _Pull]:
+def _gaussian(mean: Value, t: Value, variance: Value, *, constant: float, eps: float) -> tuple[Value, KernelPull]:
     w = np.maximum(variance, eps)
     d = mean - t
     r = d / w

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Sequence
 
 import numpy as np
 
 from fnn.arrays import Array, Ints, SameRank, Scalar, Value
-from fnn.autodiff.primitive import fused
+from fnn.autodiff.primitive import KernelPull, fused
 from fnn.autodiff.tracer import value_of
 from fnn.functional.activations import softplus
 from fnn.functional.checks import check_array, check_number, check_range
@@ -17,9 +16,6 @@ from fnn.functional.labels import check_label_range, check_label_shapes, check_s
 from fnn.functional.loss_checks import check_alike, check_positive, check_probabilities
 from fnn.functional.numeric import logsumexp
 from fnn.functional.reduction import mean_of
-
-_Pull: TypeAlias = Callable[[Value, Sequence[bool]], Sequence[Value]]
-
 
 # With p = s(z) and q = 1 - p: a = -log p = softplus(-z), b = -log q = softplus(z). The losses of a 1 and of a 0 are
 #   f = q^gamma a,  h = p^gamma b,  where q^gamma = exp(-gamma b) and p^gamma = exp(-gamma a),
@@ -34,7 +30,7 @@ def _focal_reference(z: Value, t: Value, *, gamma: float, one: float, zero: floa
 
 
 @fused(2, _focal_reference)
-def _focal(z: Value, t: Value, *, gamma: float, one: float, zero: float) -> tuple[Value, _Pull]:
+def _focal(z: Value, t: Value, *, gamma: float, one: float, zero: float) -> tuple[Value, KernelPull]:
     e = np.exp(-np.abs(z))
     near = np.log1p(e)
     a, b = near - np.minimum(z, 0), near + np.maximum(z, 0)

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import TypeAlias
 
 import numpy as np
 
 from fnn.arrays import Array1, SameRank, Value, ones, read_only, total
-from fnn.autodiff.primitive import fused
+from fnn.autodiff.primitive import KernelPull, fused
 from fnn.autodiff.tracer import value_of
 from fnn.functional.checks import check_array, check_int, check_not_wider, check_number
 from fnn.functional.half import in_float32
 from fnn.functional.norms import NormParams
 from fnn.tree import Record, show
-
-_Pull: TypeAlias = Callable[[Value, Sequence[bool]], Sequence[Value]]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -72,7 +69,7 @@ def _layer_norm_reference(x: Value, scale: Value, shift: Value, *, eps: float) -
     return centred / np.sqrt(var + eps) * scale + shift
 
 
-def layer_norm_kernel(x: Value, scale: Value, shift: Value, *, eps: float) -> tuple[Value, _Pull]:
+def layer_norm_kernel(x: Value, scale: Value, shift: Value, *, eps: float) -> tuple[Value, KernelPull]:
     """The kernel of `layer_norm`."""
     # Per row of d features, m = sum_i x_i / d, v = sum_i (x_i - m)^2 / d, r = 1 / sqrt(v + eps), h_i = (x_i - m) r:
     #   y_i = scale_i h_i + shift_i,  and over all rows  dshift_i = sum g_i,  dscale_i = sum g_i h_i
@@ -147,7 +144,7 @@ def _rms_norm_reference(x: Value, scale: Value, *, eps: float) -> Value:
     return x / np.sqrt(np.mean(x * x, -1, keepdims=True) + eps) * scale
 
 
-def rms_norm_kernel(x: Value, scale: Value, *, eps: float) -> tuple[Value, _Pull]:
+def rms_norm_kernel(x: Value, scale: Value, *, eps: float) -> tuple[Value, KernelPull]:
     """The kernel of `rms_norm`."""
     # As layer norm without its mean: with r = 1 / sqrt(sum_i x_i^2 / d + eps), h_i = x_i r and e_i = g_i scale_i,
     #   y_i = scale_i h_i,  dscale_i = sum over all rows of g_i h_i,  dx_j = r (e_j - h_j sum_i e_i h_i / d).
@@ -206,7 +203,7 @@ def _group_norm_reference(x: Value, scale: Value, shift: Value, *, groups: int, 
     return (centred / np.sqrt(var + eps)).reshape(x.shape) * scale + shift
 
 
-def group_norm_kernel(x: Value, scale: Value, shift: Value, *, groups: int, eps: float) -> tuple[Value, _Pull]:
+def group_norm_kernel(x: Value, scale: Value, shift: Value, *, groups: int, eps: float) -> tuple[Value, KernelPull]:
     """The kernel of `group_norm` and `instance_norm`."""
     # For each example b, with its places s and channels c; in the group of c are n pairs (s, c'), and M is the mean over them:
     #   m = M x,  v = M (x - m)^2,  r = 1 / sqrt(v + eps),  h = (x - m) r,  y = scale h + shift

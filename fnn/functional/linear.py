@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 
 from fnn.arrays import Array1, Array2, Tokens, Value, ones
-from fnn.autodiff.primitive import fused
+from fnn.autodiff.primitive import KernelPull, fused
 from fnn.autodiff.tracer import value_of
 from fnn.functional.checks import check_array, check_not_wider
 from fnn.initializers import Initializer, drawn, he_normal, zeros
 from fnn.random import Key, check_key
 from fnn.tree import Record, show
-
-_Pull: TypeAlias = Callable[[Value, Sequence[bool]], Sequence[Value]]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -85,12 +82,12 @@ def affine_pull(
 
 
 @fused(3, lambda x, weight, bias: x @ weight + bias)
-def _affine_op(x: Value, weight: Value, bias: Value) -> tuple[Value, _Pull]:
+def _affine_op(x: Value, weight: Value, bias: Value) -> tuple[Value, KernelPull]:
     return affine(x, weight, bias), lambda g, wanted: affine_pull(g, x, weight, wanted)
 
 
 @fused(2, lambda x, weight: x @ weight)
-def _linear_op(x: Value, weight: Value) -> tuple[Value, _Pull]:
+def _linear_op(x: Value, weight: Value) -> tuple[Value, KernelPull]:
     return affine(x, weight), lambda g, wanted: affine_pull(g, x, weight, (*wanted, False))[:2]
 
 

@@ -10,19 +10,17 @@ empty; else it takes and raises what the loss does. It is a plain composition, a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from fnn.arrays import Array1, SameRank, Scalar, Value, constant, sum_of_all
-from fnn.autodiff.primitive import checked_form_of, fused
+from fnn.autodiff.primitive import KernelPull, checked_form_of, fused
 from fnn.autodiff.tracer import value_of
 from fnn.functional.activations import softplus
 from fnn.functional.checks import check_array, check_not_wider, check_number, check_range
 from fnn.functional.half import in_float32
 from fnn.functional.loss_checks import check_alike, check_positive, check_probabilities, check_same_shape
-
-_Pull: TypeAlias = Callable[[Value, Sequence[bool]], Sequence[Value]]
 
 
 def _both(d: Value, wanted: Sequence[bool]) -> tuple[Value, Value]:
@@ -45,7 +43,7 @@ def _of_same_shapes(op: Any) -> Callable[..., tuple[Value, Callable[[Value], Val
 
 # mean of (p - t)^2 / 2 over n entries: dL/dp = (p - t) / n
 @fused(2, lambda p, t, *, factor=1.0: factor * np.mean(np.square(p - t)))
-def _squares(p: Value, t: Value, *, factor: float = 1.0) -> tuple[Value, _Pull]:
+def _squares(p: Value, t: Value, *, factor: float = 1.0) -> tuple[Value, KernelPull]:
     if p.dtype.itemsize == 2:
         return in_float32(_squares, p, t, factor=factor)
     d = p - t
@@ -102,7 +100,7 @@ def half_mse_per_example(prediction: SameRank, target: SameRank, /) -> SameRank:
 
 # mean of |p - t| over n entries: dL/dp = sign(p - t) / n, 0 where they are equal
 @fused(2, lambda p, t: np.mean(np.abs(p - t)))
-def _absolutes(p: Value, t: Value) -> tuple[Value, _Pull]:
+def _absolutes(p: Value, t: Value) -> tuple[Value, KernelPull]:
     if p.dtype.itemsize == 2:
         return in_float32(_absolutes, p, t)
     d = p - t
@@ -143,7 +141,7 @@ def _huber_values(p: Value, t: Value, *, delta: float) -> Value:
 # d = p - t, c = d clipped to [-delta, delta]: L = mean of c (d - c / 2), which is d^2 / 2 inside and delta (|d| - delta / 2)
 # outside; dL/dp = c / n
 @fused(2, lambda p, t, *, delta: np.mean(_huber_values(p, t, delta=delta)))
-def _huber(p: Value, t: Value, *, delta: float) -> tuple[Value, _Pull]:
+def _huber(p: Value, t: Value, *, delta: float) -> tuple[Value, KernelPull]:
     if p.dtype.itemsize == 2:
         return in_float32(_huber, p, t, delta=delta)
     d = p - t
@@ -185,7 +183,7 @@ def _bce_values(p: Value, t: Value, *, eps: float) -> Value:
 # L = -mean of t log p + (1 - t) log(1 - p): dL/dp = (p - t) / (p (1 - p)) / n inside the clip, 0 outside;
 # dL/dt = (log(1 - p) - log p) / n
 @fused(2, lambda p, t, *, eps: np.mean(_bce_values(p, t, eps=eps)))
-def _bce(p: Value, t: Value, *, eps: float) -> tuple[Value, _Pull]:
+def _bce(p: Value, t: Value, *, eps: float) -> tuple[Value, KernelPull]:
     if p.dtype.itemsize == 2:
         return in_float32(_bce, p, t, eps=eps)
     c = np.clip(p, eps, 1 - eps)
@@ -244,7 +242,7 @@ def _logits_values(z: Value, t: Value, pos_weight: Value = 1.0) -> Value:
 #   second, however small, is the loss;
 # dL/dz = (s(z) - t) / n, dL/dt = -z / n
 @fused(2, lambda z, t: np.mean(_logits_values(z, t)))
-def _bce_with_logits(z: Value, t: Value) -> tuple[Value, _Pull]:
+def _bce_with_logits(z: Value, t: Value) -> tuple[Value, KernelPull]:
     if z.dtype.itemsize == 2:
         return in_float32(_bce_with_logits, z, t)
     zero = constant(0.0, z.dtype)

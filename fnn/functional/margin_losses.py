@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Literal, TypeAlias
+from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
 from fnn.arrays import Array, Ints, Scalar, Value, total
-from fnn.autodiff.primitive import fused
+from fnn.autodiff.primitive import KernelPull, fused
 from fnn.autodiff.tracer import value_of
 from fnn.functional.activations import relu
 from fnn.functional.checks import check_array, check_number
 from fnn.functional.labels import check_label_range, check_label_shapes, check_several_classes
 from fnn.functional.loss_checks import checked_signs
 from fnn.functional.reduction import mean_of
-
-_Pull: TypeAlias = Callable[[Value, Sequence[bool]], Sequence[Value]]
 
 
 def hinge(scores: Array, target: Array | Ints, /) -> Scalar:
@@ -79,7 +77,7 @@ def _margins_reference(x: Value, labels: Value, *, margin: float, p: int) -> Val
 # e_k = max(0, margin - x_y + x_k) for k != y, e_y = 0: y_i = sum_k e_k^p / K; dy_i/dx_k = p e_k^(p - 1) [e_k > 0] / K for
 # k != y, and minus the sum of these for k = y
 @fused(1, _margins_reference)
-def _margins(x: Value, labels: Value, *, margin: float, p: int) -> tuple[Value, _Pull]:
+def _margins(x: Value, labels: Value, *, margin: float, p: int) -> tuple[Value, KernelPull]:
     k = x.shape[-1]
     rows = np.arange(len(x))
     e = x + (margin - x[rows, labels])[:, np.newaxis]

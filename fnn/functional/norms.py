@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from fnn.arrays import Array1, SameRank, Value, constant, ones, read_only
-from fnn.autodiff.primitive import fused
+from fnn.autodiff.primitive import KernelPull, fused
 from fnn.autodiff.tracer import value_of
 from fnn.functional.checks import check_array, check_int, check_not_wider, check_number, check_range
 from fnn.functional.half import in_float32
@@ -52,9 +52,7 @@ def _batch_norm_reference(x: Value, scale: Value, shift: Value, *, eps: float) -
     return centred / np.sqrt(var + eps) * scale + shift, (value_of(mean), value_of(var))
 
 
-def batch_norm_kernel(
-    x: Value, scale: Value, shift: Value, *, eps: float
-) -> tuple[Value, tuple[Value, Value], Callable[[Value, Sequence[bool]], Sequence[Value]]]:
+def batch_norm_kernel(x: Value, scale: Value, shift: Value, *, eps: float) -> tuple[Value, tuple[Value, Value], KernelPull]:
     """The kernel of `batch_norm` in training: (y, (mean, var), pull)."""
     # Per channel, with n rows, m = sum_i x_i / n, v = sum_i (x_i - m)^2 / n, r = 1 / sqrt(v + eps), h_i = (x_i - m) r:
     #   y_i = scale h_i + shift

@@ -10,21 +10,21 @@ the same products.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from math import prod
 
 import numpy as np
 
 from fnn.arrays import Value
+from fnn.autodiff.primitive import KernelPull
 from fnn.functional import depthwise, winograd
 from fnn.functional.correlation import correlate_in_blocks, gradients
-from fnn.functional.sweeps import Geometry as Pooling
+from fnn.functional.sweeps import Windows as Pooling
 from fnn.functional.windows import Geometry, side_by_side
 
 # From the first image and row of a block to bools [taps, ...], whether a tap is the first maximum of its window.
 Marks = dict[tuple[int, int], Value]
-Pull = Callable[[Value, Sequence[bool]], tuple[Value, Value, Value]]
 
 
 @lru_cache(maxsize=256)
@@ -50,7 +50,9 @@ def forward(
     return _forward(x, kernel, bias, geometry, pooling, waves, None)
 
 
-def forward_and_pull(x: Value, kernel: Value, bias: Value | None, geometry: Geometry, pooling: Pooling) -> tuple[Value, Pull]:
+def forward_and_pull(
+    x: Value, kernel: Value, bias: Value | None, geometry: Geometry, pooling: Pooling
+) -> tuple[Value, KernelPull]:
     """The same, and the pullback: from its cotangent and what is wanted to those of x, the kernel and the bias."""
     marks: Marks = {}
     y = _forward(x, kernel, bias, geometry, pooling, None, marks)

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from math import prod
 
 import numpy as np
 
 from fnn.arrays import Array, Array2, Array3, Array4, Array5, Value, largest
-from fnn.autodiff.primitive import fused
+from fnn.autodiff.primitive import KernelPull, fused
 from fnn.autodiff.tracer import value_of
 from fnn.functional.checks import check_array
-from fnn.functional.sweeps import Geometry, blank, counts_of, fold, padded_taps, sweeps_of
+from fnn.functional.sweeps import Windows, blank, counts_of, fold, padded_taps, sweeps_of
 from fnn.functional.windows import Padding, Sizes, check_padding, output_size, resolve_padding, spatial_tuple
 
-Pull = Callable[[Value, Sequence[bool]], Sequence[Value]]
 
-
-def _max_pool_reference(x: Value, *, geometry: Geometry) -> Value:
+def _max_pool_reference(x: Value, *, geometry: Windows) -> Value:
     taps = np.stack(padded_taps(x, geometry, -np.inf))
     first = np.argmax(value_of(taps), 0)
     return np.take_along_axis(taps, first[np.newaxis], 0)[0]
 
 
-def max_pool_kernel(x: Value, *, geometry: Geometry) -> tuple[Value, Pull]:
+def max_pool_kernel(x: Value, *, geometry: Windows) -> tuple[Value, KernelPull]:
     """The largest entries, and the pullback."""
     # Of each window w the first entry that is not below y_w takes the whole of g_w: with `free` the windows whose maximum
     # did not come yet,
@@ -61,11 +59,11 @@ def max_pool_kernel(x: Value, *, geometry: Geometry) -> tuple[Value, Pull]:
 _max_pool = fused(1, _max_pool_reference)(max_pool_kernel)
 
 
-def _avg_pool_reference(x: Value, *, geometry: Geometry, count_include_pad: bool) -> Value:
+def _avg_pool_reference(x: Value, *, geometry: Windows, count_include_pad: bool) -> Value:
     return sum(padded_taps(x, geometry, 0.0)) / counts_of(geometry, count_include_pad).astype(x.dtype)
 
 
-def avg_pool_kernel(x: Value, *, geometry: Geometry, count_include_pad: bool) -> tuple[Value, Pull]:
+def avg_pool_kernel(x: Value, *, geometry: Windows, count_include_pad: bool) -> tuple[Value, KernelPull]:
     """The means, and the pullback."""
     # y_w = sum_{i in w} x_i / n_w, so dx_i = sum over the windows w that hold i of g_w / n_w.
     sweeps = sweeps_of(geometry)
@@ -98,7 +96,7 @@ _avg_pool = fused(1, _avg_pool_reference)(avg_pool_kernel)
 
 def _geometry(
     name: str, x: Value, rank: int, size: Sizes, stride: Sizes | None, padding: Padding, dilation: Sizes, ceil_mode: bool
-) -> Geometry:
+) -> Windows:
     """What the windows of a pooling over `rank` spatial axes are, once all arguments are found to fit."""
     check_array(name, "x", x)
     kernel = spatial_tuple(name, "size", size, rank)
@@ -120,7 +118,7 @@ def geometry_of(
     padding: Padding,
     dilations: tuple[int, ...],
     ceil_mode: bool,
-) -> Geometry:
+) -> Windows:
     """What the windows are, for one number of each for every spatial axis."""
     pads = resolve_padding(name, padding, sizes, kernel, steps, dilations)
     out = []
@@ -130,10 +128,10 @@ def geometry_of(
         if ceil_mode and (windows - 1) * s + d * (k - 1) + 1 < before + n + after and windows * s < before + n:
             windows += 1
         out.append(windows)
-    return Geometry(sizes, kernel, steps, dilations, pads, tuple(out))
+    return Windows(sizes, kernel, steps, dilations, pads, tuple(out))
 
 
-def _check_no_window_of_padding(name: str, geometry: Geometry) -> None:
+def _check_no_window_of_padding(name: str, geometry: Windows) -> None:
     if any(before or after for before, after in geometry.pads) and not counts_of(geometry, False).all():
         raise ValueError(
             f"{name}: x has spatial shape {geometry.sizes}, padded by {geometry.pads}, and some windows of "
@@ -313,7 +311,7 @@ def _global_max_reference(x: Value) -> Value:
 
 
 @fused(1, _global_max_reference)
-def _global_max(x: Value) -> tuple[Value, Pull]:
+def _global_max(x: Value) -> tuple[Value, KernelPull]:
     # x: [batch, positions, channels]. The first maximum of each channel takes the gradient.
     def pull(g: Value, wanted: Sequence[bool]) -> Sequence[Value]:
         dx = np.zeros(x.shape, g.dtype)

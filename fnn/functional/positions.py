@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fnn.arrays import Array2, Array3, Array4, Int1, Int2, Traced, Value, describe, read_only
-from fnn.autodiff.primitive import fused
+from fnn.autodiff.primitive import KernelPull, fused
 from fnn.autodiff.tracer import value_of
 from fnn.functional.checks import check_array, check_int, check_not_wider, check_number
 from fnn.functional.embedding import standard_normal
@@ -130,9 +130,7 @@ def _rotary_reference(x: Value, cos: Value, sin: Value, *, half: int, interleave
 
 
 @fused(1, _rotary_reference)
-def _rotary(
-    x: Value, cos: Value, sin: Value, *, half: int, interleaved: bool
-) -> tuple[Value, Callable[[Value, Sequence[bool]], Sequence[Value]]]:
+def _rotary(x: Value, cos: Value, sin: Value, *, half: int, interleaved: bool) -> tuple[Value, KernelPull]:
     # Each pair (a, b) is turned by its angle p, to (a cos p - b sin p, b cos p + a sin p): with (b, a) the swapped pairs,
     # y = x cos + swapped(x) sin, where the table sin holds (-sin p, sin p), and for features beyond the pairs cos is 1, sin 0.
     # A rotation is orthogonal, so its transpose, which maps cotangents back, turns by -p: the same with -sin.

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from fnn.arrays import Array, Array2, Array3, Array4, Array5, Int1, SameRank, Value
-from fnn.autodiff.primitive import checked_form_of, fused
+from fnn.autodiff.primitive import KernelPull, checked_form_of, fused
 from fnn.autodiff.tracer import value_of
 from fnn.functional.checks import check_array
 from fnn.functional.windows import Pairs, Sizes, check_padding, spatial_tuple
@@ -20,8 +20,6 @@ PadMode: TypeAlias = Literal["zeros", "reflect", "edge", "wrap"]
 
 _LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
 _PAD_MODES = {"zeros": "constant", "reflect": "reflect", "edge": "edge", "wrap": "wrap"}
-
-Pull = Callable[[Value, Sequence[bool]], Sequence[Value]]
 
 
 def _at(axis: int, index: int | slice) -> tuple[int | slice, ...]:
@@ -50,7 +48,7 @@ def _upsample_reference(x: Value, *, scale: tuple[int, ...], linear: bool) -> Va
 
 
 @fused(1, _upsample_reference)
-def _upsample(x: Value, *, scale: tuple[int, ...], linear: bool) -> tuple[Value, Pull]:
+def _upsample(x: Value, *, scale: tuple[int, ...], linear: bool) -> tuple[Value, KernelPull]:
     # Along one axis, new position p of the s that stand for x_i lies at i + o_p. With N the neighbour on its side, before
     # where o_p < 0 and after where o_p > 0 (at the edge x_i itself):
     #   y_ip = x_i + |o_p| (N x - x)_i,   so   dx = sum_p g_p + (N^T - 1) sum_p |o_p| g_p, for each side a sum of its own.
@@ -158,7 +156,7 @@ def _pad_reference(x: Value, *, pairs: Pairs, mode: str) -> Value:
 
 
 @fused(1, _pad_reference)
-def _pad(x: Value, *, pairs: Pairs, mode: str) -> tuple[Value, Pull]:
+def _pad(x: Value, *, pairs: Pairs, mode: str) -> tuple[Value, KernelPull]:
     # y_p = x_source(p) along each axis, or 0, so every entry of g is added to that of its source. All positions but those
     # added are their own source.
     def pull(g: Value, wanted: Sequence[bool]) -> Sequence[Value]:

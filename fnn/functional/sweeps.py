@@ -20,7 +20,7 @@ from fnn.functional.windows import Pairs
 Index = tuple[slice, ...]
 
 
-class Geometry(NamedTuple):
+class Windows(NamedTuple):
     """How windows lie on the spatial axes: one number of each for every axis.
 
     `pads` holds what the caller asked for. `out` is the number of windows; with ceil_mode the last may reach over the end.
@@ -63,7 +63,7 @@ def _axis_taps(n: int, kernel: int, stride: int, dilation: int, before: int, out
 
 
 @lru_cache(maxsize=256)
-def sweeps_of(geometry: Geometry) -> tuple[Sweep, ...]:
+def sweeps_of(geometry: Windows) -> tuple[Sweep, ...]:
     """The sweeps that make up a pooling.
 
     A maximum over a box is the maximum over its rows of the maxima of the columns, and so for sums: with one sweep per axis,
@@ -111,7 +111,7 @@ def blank(x_shape: tuple[int, ...], g: Value, sweep: Sweep) -> Value:
     return (np.empty if sweep.disjoint and sweep.covering else np.zeros)(x_shape, g.dtype)
 
 
-def padded_taps(x: Value, geometry: Geometry, fill: float) -> list[Value]:
+def padded_taps(x: Value, geometry: Windows, fill: float) -> list[Value]:
     """For references: for each tap in row-major order the entries of all windows there, from an array that is padded."""
     reach = [s * (o - 1) + d * (k - 1) + 1 for k, s, d, o in zip(*geometry[1:4], geometry.out, strict=True)]
     widths = [(b, max(0, r - b - n)) for n, (b, _), r in zip(geometry.sizes, geometry.pads, reach, strict=True)]
@@ -131,7 +131,7 @@ def padded_taps(x: Value, geometry: Geometry, fill: float) -> list[Value]:
 
 
 @lru_cache(maxsize=256)
-def counts_of(geometry: Geometry, include_pad: bool) -> Value:
+def counts_of(geometry: Windows, include_pad: bool) -> Value:
     """How many entries each window has: [*out, 1]. Padding counts if asked for, but never what ceil_mode lies beyond it."""
     counts = np.ones((*geometry.out, 1), int)
     for a, (n, k, s, d, pad, out) in enumerate(zip(*geometry, strict=True)):

@@ -6,13 +6,13 @@ of the one are backward and forward of the other, so that both share their kerne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 
 from fnn.arrays import Array3, Array4, Array5, Value
-from fnn.autodiff.primitive import fused
+from fnn.autodiff.primitive import KernelPull, fused
 from fnn.functional.convolution import ConvParams, KernelParams, check_convolution, product_at_tap
 from fnn.functional.correlation import add_bias, channel_sums, correlate, correlate_by_kernel, correlate_by_x, swap_channels
 from fnn.functional.windows import Geometry, Padding, Pairs, Sizes, check_padding, spatial_tuple
@@ -38,9 +38,7 @@ def _transposed_reference(x: Value, kernel: Value, *bias: Value, geometry: Geome
     return y + bias[0] if bias else y
 
 
-def _transposed(
-    x: Value, kernel: Value, *bias: Value, geometry: Geometry, sizes: tuple[int, ...]
-) -> tuple[Value, Callable[[Value, Sequence[bool]], Sequence[Value]]]:
+def _transposed(x: Value, kernel: Value, *bias: Value, geometry: Geometry, sizes: tuple[int, ...]) -> tuple[Value, KernelPull]:
     # y[i] = sum over all o and t with s o + d t - before = i of x[o] K[t], + b. With C[t] = K[t]^T this is the gradient of
     #   the convolution z[o] = sum_t y[s o + d t - before] C[t]
     # by its input, with x as the cotangent of z. It is linear in x and in C, so from dL = <g, dy>:

@@ -12,7 +12,7 @@ from fnn.functional import pooled_convolution, winograd
 from fnn.functional.checks import check_bool
 from fnn.functional.convolution import ConvParams, KernelParams, check_channels, conv1d, conv2d, conv3d, geometry_of
 from fnn.functional.correlation import correlate, gradients
-from fnn.functional.sweeps import Geometry as Pooling
+from fnn.functional.sweeps import Windows as Pooling
 from fnn.functional.windows import Geometry, Padding, Sizes, check_padding, spatial_tuple
 from fnn.initializers import Initializer, he_normal, zeros
 from fnn.layers.layer import Composable

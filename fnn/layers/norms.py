@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from math import prod
 from typing import Any, ClassVar, TypeAlias
 
 from fnn.arrays import SameRank, Value
+from fnn.autodiff.primitive import KernelPull
 from fnn.functional.checks import check_int
 from fnn.functional.layer_norms import (
     ScaleParams,
@@ -28,7 +29,7 @@ from fnn.layers.spec import Spec
 from fnn.mode import Mode
 from fnn.random import Key
 
-_Kernel: TypeAlias = Callable[[Any, Value, Any], tuple[Value, Callable[[Value, Sequence[bool]], Sequence[Value]]]]
+_Kernel: TypeAlias = Callable[[Any, Value, Any], tuple[Value, KernelPull]]
 
 
 def _methods_of(

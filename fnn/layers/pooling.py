@@ -18,7 +18,7 @@ from fnn.functional.pooling import (
     max_pool3d,
     max_pool_kernel,
 )
-from fnn.functional.sweeps import Geometry
+from fnn.functional.sweeps import Windows
 from fnn.functional.windows import Padding, Sizes, check_padding, spatial_tuple
 from fnn.layers.layer import Composable
 from fnn.layers.pullback import Pull
@@ -58,7 +58,7 @@ class _Pool(Spec, Composable):
     def _takes(self, params: None, x: Value, /) -> bool:
         return x.dtype.kind == "f" and x.ndim == self._rank + 2 and 0 not in x.shape[1:]
 
-    def geometry(self, sizes: tuple[int, ...]) -> Geometry:
+    def geometry(self, sizes: tuple[int, ...]) -> Windows:
         """How the windows lie on spatial axes of these sizes."""
         options: Any = self.size, self.stride, self.padding, self.dilation, self.ceil_mode  # all with a number for each axis
         return geometry_of(type(self).__name__, sizes, *options)

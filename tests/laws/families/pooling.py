@@ -10,7 +10,7 @@ from numpy.random import Generator
 
 import fnn
 from fnn.functional import pooling
-from fnn.functional.sweeps import Geometry
+from fnn.functional.sweeps import Windows
 from tests.laws.families.case import KernelCase, LayerCase
 from tests.laws.operations.case import distinct
 
@@ -51,7 +51,7 @@ def _geometry(
     return pooling._geometry("f", np.ones((2, *(4, 5, 3)[:rank], 2)), rank, size, stride, padding, dilation, ceil)
 
 
-def _case(name: str, geometry: Geometry) -> list[KernelCase]:
+def _case(name: str, geometry: Windows) -> list[KernelCase]:
     def draw(rng: Generator) -> tuple[Any]:
         return (distinct(rng, (2, *geometry.sizes, 2)),)
 
