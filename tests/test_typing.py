@@ -4,7 +4,8 @@ Programs in typing/right must pass in strict mode and run; those in typing/wrong
 
     fnn.dense(params, tokens)  # mypy: [type-var]  pyright: [reportArgumentType]
 
-with the codes of each checker in brackets, none where it has nothing to say. Each checker runs once over all programs.
+with the codes of each checker in brackets, none where it has nothing to say. The blocks of Python on each page of the docs
+must pass too, as one program. Each checker runs once over all of them.
 
 With FNN_PYTHON313 set to the path of a Python 3.13 that has numpy 2.5, mypy and basedpyright, `pytest -m slow` compares
 with that interpreter too: NumPy's stubs differ from version to version.
@@ -26,6 +27,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 RIGHT = sorted((ROOT / "tests" / "typing" / "right").glob("*.py"))
 WRONG = sorted((ROOT / "tests" / "typing" / "wrong").glob("*.py"))
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 MARK = re.compile(r"  # mypy: \[([\w, -]*)\]  pyright: \[([\w, -]*)\]$")
 
@@ -53,12 +56,27 @@ def name_of(path: str) -> str:
     return "/".join((ROOT / path).parts[-2:])
 
 
-def mypy(python: str, _: Path) -> Findings:
+def programs(folder: Path) -> list[Path]:
+    """All that is checked; pages of the docs as programs in this folder, with each line where it stands on the page."""
+    written = []
+    for page in PAGES:
+        inside, lines = False, []
+        for line in page.read_text(encoding="utf-8").splitlines():
+            if line.startswith("```"):
+                inside, line = line == "```python", ""
+            lines.append(line if inside else "")
+        # the names of modules differ from those in typing/right, which mypy would take for the same
+        written.append(folder / f"page_{page.stem.lower()}.py")
+        written[-1].write_text("\n".join([*lines, ""]), encoding="utf-8")
+    return [*RIGHT, *WRONG, *written]
+
+
+def mypy(python: str, folder: Path) -> Findings:
     """mypy --strict, as a user runs it: without the settings of this project."""
     options = ["--config-file=", "--strict", "--follow-imports=silent", "--output=json"]
     # a folder of its own, because mypy drops a cache that was made with other options
     cache = f"--cache-dir={ROOT / '.mypy_cache' / 'typing'}"
-    printed = run(python, "mypy", [*options, cache, *map(str, [*RIGHT, *WRONG])])
+    printed = run(python, "mypy", [*options, cache, *map(str, programs(folder))])
     found: Findings = {}
     for line in printed.splitlines():
         told = json.loads(line)
@@ -69,12 +87,18 @@ def mypy(python: str, _: Path) -> Findings:
 
 def pyright(python: str, folder: Path) -> Findings:
     """pyright in standard mode, and strict for programs that begin with `# pyright: strict`."""
-    settings = {"include": [*map(str, [*RIGHT, *WRONG])], "extraPaths": [str(ROOT)], "typeCheckingMode": "standard"}
+    checked = programs(folder)
+    settings = {
+        "include": [*map(str, checked)],
+        "extraPaths": [str(ROOT)],
+        "typeCheckingMode": "standard",
+        "reportPossiblyUnboundVariable": False,  # pages show what the last round of a loop left
+    }
     project = folder / "pyrightconfig.json"
     project.write_text(json.dumps(settings), encoding="utf-8")
     printed = run(python, "basedpyright", [f"--project={project}", f"--pythonpath={python}", "--outputjson"])
     told = json.loads(printed)
-    assert told["summary"]["filesAnalyzed"] == len(RIGHT) + len(WRONG), "pyright did not check all programs"
+    assert told["summary"]["filesAnalyzed"] == len(checked), "pyright did not check all programs"
     return {
         (name_of(each["file"]), each["range"]["start"]["line"] + 1, each.get("rule", "syntax")): each["message"]
         for each in told["generalDiagnostics"]

@@ -139,7 +139,7 @@ def batches(
 
 
 @overload
-def batches_of(examples: Iterable[Item], size: int, *, last: Literal["keep", "drop"] = "keep") -> Iterator[Item]: ...
+def batches_of(examples: Iterable[Any], size: int, *, last: Literal["keep", "drop"] = "keep") -> Iterator[Any]: ...
 @overload
 def batches_of(
     examples: Iterable[Item],
@@ -157,7 +157,8 @@ def batches_of(
 ) -> Iterator[Any]:
     """Batches of a stream of single examples, in the order in which they come. Reads no further than the batch it gives.
 
-    collate makes a batch of a list of examples; the default, `fnn.data.stacked`, stacks their arrays and numbers.
+    collate makes a batch of a list of examples, and says its type; the default, `fnn.data.stacked`, stacks their arrays and
+    numbers, and its batches are Any to a type checker.
 
     >>> for x, label in batches_of(((np.full(2, i), i % 2) for i in range(3)), 2):
     ...     print(x.tolist(), label)

@@ -215,13 +215,14 @@ class Examples(Generic[B]):
 
 
 @overload
-def examples(items: Items[Item], /) -> Examples[Item]: ...
+def examples(items: Items[Any], /) -> Examples[Any]: ...
 @overload
 def examples(items: Items[Item], collate: Callable[[Sequence[Item]], B], /) -> Examples[B]: ...
 def examples(items: Any, collate: Callable[[Sequence[Any]], Any] | None = None, /) -> Examples[Any]:
     """Data of single examples: of any object with a length that gives one example for a number, as a list does.
 
-    collate makes one batch of a list of examples; the default, `fnn.data.stacked`, stacks their arrays and numbers.
+    collate makes one batch of a list of examples, and says its type; the default, `fnn.data.stacked`, stacks their arrays and
+    numbers, and its batches are Any to a type checker.
 
     >>> import fnn
     >>> words = examples(["a", "bcd", "ef"], lambda found: np.array([len(word) for word in found]))
@@ -231,10 +232,10 @@ def examples(items: Any, collate: Callable[[Sequence[Any]], Any] | None = None, 
     return Examples(items, stacked if collate is None else collate)
 
 
-def stacked(found: Sequence[Item], /) -> Item:
+def stacked(found: Sequence[Any], /) -> Any:
     """Examples of one kind, as one tree: their arrays and numbers stacked along a new first axis. A float becomes float32.
 
-    The type stays that of an example, though every rank is one higher: annotate the batch where the rank matters.
+    Every rank is one higher than in an example, which no type can say: annotate the batch.
 
     Raises ValueError where there is no example or they differ in structure or shape.
 
@@ -250,8 +251,7 @@ def stacked(found: Sequence[Item], /) -> Item:
     for i, column in enumerate(columns):
         if column is None or any([a.shape != b.shape for a, b in zip(column, first, strict=True)]):
             raise ValueError(f"stacked: example {i} is {show(trees[i])} but the first is {show(trees[0])}; all must be alike")
-    made: Item = structure.unflatten([read_only(np.stack(parts)) for parts in zip(*[c or () for c in columns], strict=True)])
-    return made
+    return structure.unflatten([read_only(np.stack(parts)) for parts in zip(*[c or () for c in columns], strict=True)])
 
 
 def _as_array(path: str, part: Any) -> tuple[bool, Any]:
