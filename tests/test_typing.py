@@ -62,9 +62,9 @@ def programs(folder: Path) -> list[Path]:
     for page in PAGES:
         inside, lines = False, []
         for line in page.read_text(encoding="utf-8").splitlines():
-            if line.startswith("```"):
-                inside, line = line == "```python", ""
-            lines.append(line if inside else "")
+            fence = line.startswith("```")
+            lines.append("" if fence or not inside else line)
+            inside = line == "```python" if fence else inside
         # the names of modules differ from those in typing/right, which mypy would take for the same
         written.append(folder / f"page_{page.stem.lower()}.py")
         written[-1].write_text("\n".join([*lines, ""]), encoding="utf-8")
