@@ -54,7 +54,7 @@ def train(houses: Path, saved: Path) -> float:
 
     scaled = fnn.predict(model, ts.params, ts.state, fitted.scale_x.apply(held_out.features()))
     predicted = fitted.scale_y.invert(scaled[:, 0])
-    r2 = float(1 - np.mean((held_out.y - predicted) ** 2) / np.var(held_out.y))
+    r2 = fnn.metrics.R2()(predicted, held_out.y)
     print(f"\n{len(rows)} houses to train on, {len(held_out)} to test on; R^2 {r2:.3f}")
     fnn.save(saved, (ts.params, ts.state, fitted), spec=model)
     return r2

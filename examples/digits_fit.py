@@ -9,8 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import numpy as np
-
 import fnn
 from fnn.datasets import Digits, digits
 from fnn.io import Checkpoints
@@ -59,14 +57,11 @@ def main(folder: Path, epochs: int, seed: int) -> float:
 
 def train(session: Session, data: Digits, checkpoints: Checkpoints, epochs: int, seed: int) -> Session:
     """The session after so many epochs in all, or after as many as early stopping lets it have."""
-    order = fnn.key(seed).fold(1).generator().permutation(len(data.train_y))
-    rows, held = np.sort(order[200:]), np.sort(order[:200])
+    seen, unseen = fnn.data.split((data.train_x, data.train_y), (0.85, 0.15), fnn.key(seed).fold(1), stratify=data.train_y)
 
     def validate(ts: Net) -> dict[str, float]:
-        unseen = data.train_x[held], data.train_y[held]
         return fnn.evaluate(model, ts, unseen, {"loss": fnn.cross_entropy, "accuracy": fnn.metrics.Accuracy()})
 
-    seen = data.train_x[rows], data.train_y[rows]
     run = fnn.fit(step, session.ts, seen, epochs=epochs, batch_size=BATCH_SIZE, validation=validate)
     for record in run:
         loss, accuracy = record.validation["loss"], record.validation["accuracy"]

@@ -48,11 +48,9 @@ def train(seed: int, epochs: int) -> float:
     for_start, for_order = fnn.key(seed).split()
     ts = fnn.start(model, optimizer, for_start)
     for epoch in range(1, epochs + 1):
-        order = for_order.fold(epoch).generator().permutation(len(images))
         losses = []
-        for first in range(0, len(order), BATCH_SIZE):
-            rows = order[first : first + BATCH_SIZE]
-            ts, loss = step(ts, images[rows], data.train_y[rows])
+        for batch in fnn.batches((images, data.train_y), BATCH_SIZE, for_order, epoch):
+            ts, loss = step(ts, *batch)
             losses.append(loss)
         if epoch % 5 == 0 or epoch == epochs:
             print(f"epoch {epoch:3}/{epochs}  loss {np.mean(losses):.4f}", flush=True)

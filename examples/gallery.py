@@ -104,8 +104,7 @@ def confusion_matrix() -> "Axes":
     opt = fnn.Adam(1e-2)
     step = fnn.train_step(fnn.supervised(model, fnn.cross_entropy), opt)
     ts, _ = fnn.repeat(40, step, fnn.start(model, opt, fnn.key(0)), data.train_x, data.train_y)
-    found = fnn.predict(model, ts.params, ts.state, data.test_x).argmax(1)
-    return plot.confusion_matrix(np.bincount(10 * data.test_y + found, minlength=100).reshape(10, 10))
+    return plot.confusion_matrix(fnn.evaluate(model, ts, (data.test_x, data.test_y), fnn.metrics.ConfusionMatrix(10)))
 
 
 def filters() -> "Axes":
