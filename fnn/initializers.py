@@ -58,11 +58,9 @@ def _check_number(name: str, what: str, value: float, low: float = float("-inf")
 
 @dataclass(frozen=True, repr=False)
 class _Drawn:
-    """An initialiser: draw(key, shape, *options) in the dtype that is asked for, read-only.
+    """An initialiser, called as `initializer(key, shape, dtype=np.float32)`: a new read-only array, a function of the key."""
 
-    Where the options are a user's, `draw` is named like the function that makes it, with a "_" before.
-    """
-
+    # draw(key, shape, *options); where the options are a user's, it is named like the function that takes them, with a "_"
     draw: Callable[..., np.ndarray[Any, Any]]
     options: tuple[float | str, ...] = ()
 
@@ -152,20 +150,23 @@ def _orthogonal(key: Key, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
 
 zeros = _Drawn(_constant, (0.0,))
 ones = _Drawn(_constant, (1.0,))
-# Variance 2 / fan_in, which keeps the size of activations through relu (He et al. 2015, equation 10).
 he_normal = kaiming_normal = _Drawn(_variance_scaling, (2.0, "in", "normal"))
+"""Variance 2 / fan_in, which keeps the size of activations through relu (He et al. 2015, equation 10)."""
 he_uniform = kaiming_uniform = _Drawn(_variance_scaling, (2.0, "in", "uniform"))
-# Variance 2 / (fan_in + fan_out), between what keeps activations and what keeps gradients (Glorot and Bengio 2010,
-# equations 12 and 16).
+"""Uniform, with the variance of `he_normal`."""
 glorot_normal = xavier_normal = _Drawn(_variance_scaling, (1.0, "average", "normal"))
+"""Variance 2 / (fan_in + fan_out), between what keeps activations and what keeps gradients (Glorot and Bengio 2010,
+equations 12 and 16)."""
 glorot_uniform = xavier_uniform = _Drawn(_variance_scaling, (1.0, "average", "uniform"))
-# Variance 1 / fan_in, which keeps the size of activations through a linear layer, tanh or selu (LeCun et al. 1998,
-# equation 16).
+"""Uniform, with the variance of `glorot_normal`."""
 lecun_normal = _Drawn(_variance_scaling, (1.0, "in", "normal"))
+"""Variance 1 / fan_in, which keeps the size of activations through a linear layer, tanh or selu (LeCun et al. 1998,
+equation 16)."""
 lecun_uniform = _Drawn(_variance_scaling, (1.0, "in", "uniform"))
-# A uniformly random matrix with orthonormal rows or columns, whichever are fewer; leading axes of a kernel count as rows
-# (Saxe et al. 2014).
+"""Uniform, with the variance of `lecun_normal`."""
 orthogonal = _Drawn(_orthogonal)
+"""A uniformly random matrix with orthonormal rows or columns, whichever are fewer; leading axes of a kernel count as rows
+(Saxe et al. 2014)."""
 
 
 def constant(value: float, /) -> Initializer:
