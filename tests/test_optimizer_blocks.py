@@ -459,7 +459,7 @@ INNER: list[fnn.Optimizer] = [
 @pytest.mark.parametrize("inner", INNER, ids=lambda opt: type(opt).__name__)
 @pytest.mark.parametrize("n", [1, 3])
 def test_accumulating_is_one_step_with_the_mean_batch(inner: fnn.Optimizer, n: int) -> None:
-    opt = optim.Accumulate(n, inner)
+    opt = optim.Accumulate(inner, n)
     params = plain = net(0)
     state, own = opt.init(params), inner.init(params)
     for i in range(4):
@@ -623,7 +623,7 @@ def anything(thing: Any) -> Any:
         ),
         (lambda: optim.ProximalL1(1.0) >> fnn.Adam(0.1) >> optim.Ema(), TypeError, "ProximalL1.* stands behind the optimizer"),
         (
-            lambda: optim.Accumulate(2, anything(optim.Centralize())),
+            lambda: optim.Accumulate(anything(optim.Centralize()), 2),
             TypeError,
             r"Accumulate: Centralize\(\) is a Transform, .*end it with an optimizer: Centralize\(\) >> fnn.Sgd\(0.1\)",
         ),
@@ -637,8 +637,8 @@ def anything(thing: Any) -> Any:
             TypeError,
             r"SkipNonFinite: the optimizer is 'adam', expected an Optimizer",
         ),
-        (lambda: optim.Accumulate(0, fnn.Sgd(0.1)), ValueError, "Accumulate: n is 0, expected at least 1"),
-        (lambda: optim.Accumulate(anything(2.0), fnn.Sgd(0.1)), TypeError, "Accumulate: n is 2.0, a float, expected an int"),
+        (lambda: optim.Accumulate(fnn.Sgd(0.1), 0), ValueError, "Accumulate: n is 0, expected at least 1"),
+        (lambda: optim.Accumulate(fnn.Sgd(0.1), anything(2.0)), TypeError, "Accumulate: n is 2.0, a float, expected an int"),
         (
             lambda: optim.Masked(is_bias, anything(fnn.Sgd(0.1))),
             TypeError,

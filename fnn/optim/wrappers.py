@@ -26,7 +26,7 @@ class Accumulate(Optimizer):
     Schedules of `opt` count its own steps.
 
     >>> import fnn
-    >>> opt = fnn.optim.Accumulate(2, fnn.Sgd(1.0))
+    >>> opt = fnn.optim.Accumulate(fnn.Sgd(1.0), 2)
     >>> p, state = np.zeros(1), opt.init(np.zeros(1))
     >>> for g in (1.0, 3.0):
     ...     p, state = fnn.update(opt, np.array([g]), state, p)
@@ -35,12 +35,12 @@ class Accumulate(Optimizer):
     [-2.]
     """
 
-    n: int
     opt: Optimizer
+    n: int
 
     def __post_init__(self) -> None:
-        check_int("Accumulate", "n", self.n)
         check_is_optimizer("Accumulate", self.opt)
+        check_int("Accumulate", "n", self.n)
 
     def init_flat(self, params: Array1, segments: Segments, /) -> Slots:
         """sum = 0, and the moments of the optimiser."""

@@ -65,7 +65,7 @@ OPTIMIZERS: list[OptimizerCase] = [
     OptimizerCase("L2", optim.AddDecayedWeights(1e-3) >> fnn.Sgd(0.1)),
     OptimizerCase("L1", optim.AddL1(1e-3) >> fnn.Sgd(0.1)),
     OptimizerCase("proximal L1", fnn.Sgd(0.1) >> optim.ProximalL1(1e-4)),
-    OptimizerCase("accumulating", optim.Accumulate(2, fnn.Adam(0.1)), ("sum", "mu", "nu")),
+    OptimizerCase("accumulating", optim.Accumulate(fnn.Adam(0.1), 2), ("sum", "mu", "nu")),
     OptimizerCase("skipping", optim.SkipNonFinite(fnn.Sgd(0.05, momentum=0.5)), ("momentum",)),
     OptimizerCase("look-ahead", optim.Lookahead(fnn.Sgd(0.15)), ("slow",)),
     OptimizerCase("averaged", fnn.Sgd(0.1) >> optim.Ema(0.9), ("ema",)),
@@ -75,7 +75,7 @@ OPTIMIZERS: list[OptimizerCase] = [
     OptimizerCase(
         "all around",
         optim.ClipByGlobalNorm(10.0)
-        >> optim.SkipNonFinite(optim.Lookahead(optim.Accumulate(2, optim.Groups((fnn.tree.everything, fnn.Adam(0.1))))))
+        >> optim.SkipNonFinite(optim.Lookahead(optim.Accumulate(optim.Groups((fnn.tree.everything, fnn.Adam(0.1))), 2)))
         >> optim.Ema(0.5),
         ("mu", "nu", "slow", "sum", "ema"),
         WHOLE,

@@ -21,7 +21,7 @@ def head(path: str, shape: tuple[int, ...]) -> bool:
 
 
 groups = optim.Groups((head, fnn.Adam(lambda step: 0.1 / (1 + step))), rest=optim.Freeze())
-around = optim.SkipNonFinite(optim.Accumulate(2, optim.Lookahead(fnn.Sgd(0.1))))
+around = optim.SkipNonFinite(optim.Accumulate(optim.Lookahead(fnn.Sgd(0.1)), 2))
 
 model = fnn.Dense(2, 4) >> fnn.relu >> fnn.Dense(4, 1)
 x, y = np.ones((3, 2), np.float32), np.zeros((3, 1), np.float32)

@@ -16,7 +16,7 @@ fnn.Adam(0.1) >> fnn.Sgd(0.1)  # mypy: [operator]  pyright: [reportOperatorIssue
 fnn.Adam(0.1) >> 3  # mypy: [operator]  pyright: [reportOperatorIssue, reportUnusedExpression]
 clip >> fnn.relu  # mypy: [operator]  pyright: [reportOperatorIssue, reportUnusedExpression]
 clip >> fnn.Adam  # mypy: [operator]  pyright: [reportOperatorIssue, reportUnusedExpression]
-optim.Accumulate(2, clip)  # mypy: [arg-type]  pyright: [reportArgumentType]
+optim.Accumulate(clip, 2)  # mypy: [arg-type]  pyright: [reportArgumentType]
 optim.Masked(fnn.tree.matrices, fnn.Sgd(0.1))  # mypy: [arg-type]  pyright: [reportArgumentType]
 optim.Groups(fnn.Adam(0.1))  # mypy: [arg-type]  pyright: [reportArgumentType]
 optim.Groups((fnn.tree.matrices, clip))  # mypy: [arg-type]  pyright: [reportArgumentType]
