@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -61,15 +61,25 @@ class ScaleByLearningRate(Optimizer):
         self, grads: Array1, slots: Slots, params: Array1, step: int, segments: Segments, /
     ) -> tuple[Array1, Slots]:
         """See the class."""
+        return self._scaled(grads, slots, params.dtype, step, None)
+
+    def update_owned(
+        self, updates: Array1, slots: Slots, params: Array1, step: int, segments: Segments, /
+    ) -> tuple[Array1, Slots]:
+        """In place."""
+        return self._scaled(updates, slots, params.dtype, step, updates)
+
+    def _scaled(
+        self, updates: Array1, slots: Slots, dtype: np.dtype[Any], step: int, out: Array1 | None
+    ) -> tuple[Array1, Slots]:
         _, factor, kept = slots["learning_rate"].tolist()
         rate = self.learning_rate
-        dtype = params.dtype
         if callable(rate):
             base = rate_at(rate, step + 1)
-            delta = grads * -(rate_at(rate, step) * factor)
+            delta = np.multiply(updates, np.array(-(rate_at(rate, step) * factor), dtype), out)
             return delta, {"learning_rate": np.array([base * factor, factor, base], dtype)}
         base = float(rate)
-        delta = grads * constant(-(base * factor), dtype)
+        delta = np.multiply(updates, constant(-(base * factor), dtype), out)
         if kept != rounded(base, dtype):
             return delta, {"learning_rate": np.array([base * factor, factor, base], dtype)}
         return delta, slots

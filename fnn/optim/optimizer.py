@@ -52,6 +52,12 @@ class Rule(ABC):
         """
         return False
 
+    def update_owned(
+        self, updates: Array1, slots: Slots, params: Array1, step: int, segments: Segments, /
+    ) -> tuple[Array1, Slots]:
+        """What `update_flat` gives, for updates that nothing else holds: it may write into them. Of the class that has it only."""
+        return self.update_flat(updates, slots, params, step, segments)
+
 
 class Transform(Rule):
     """Base of blocks that optimisers are made of: a subclass is a frozen dataclass of hyper-parameters.
@@ -225,8 +231,14 @@ def _bound(rule: Rule, keys: tuple[str, ...]) -> _UpdateFlat:
 
 def _in_turn(parts: Sequence[Rule], keys: tuple[str, ...]) -> _UpdateFlat:
     """What several rules do one after the other, where the moments have these keys."""
-    of_parts = zip(parts, _keys_by_part(keys, len(parts)), strict=True)
-    bound = tuple([(part, _bound(part, tuple([name for _, name in own])), own) for part, own in of_parts])
+    made = []
+    owned = False
+    for part, own in zip(parts, _keys_by_part(keys, len(parts)), strict=True):
+        in_place = owned and beside(type(part), "update_flat", "update_owned") is not None
+        update_flat = part.update_owned if in_place else _bound(part, tuple([name for _, name in own]))
+        made.append((part, update_flat, own))
+        owned = owns_updates(part)
+    bound = tuple(made)
 
     def update(updates: Array1, slots: Slots, params: Array1, step: int, segments: Segments, /) -> tuple[Array1, Slots]:
         new: dict[str, Array1] = {}  # without keys of no part, which the state of another optimiser has
