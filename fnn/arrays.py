@@ -81,7 +81,7 @@ def sum_of_all(x: Value) -> Value:
     n = x.size
     if not 0 < n <= _FEW:
         return total(x, None)
-    return ones(n, x.dtype).dot(x if x.ndim == 1 else x.reshape(-1))
+    return ones(n, x.dtype).dot(x.ravel())
 
 
 @cache
