@@ -156,9 +156,12 @@ def selu(x: SameRankOrScalar, /) -> SameRankOrScalar:
     return y * _SELU_SCALE  # type: ignore[no-any-return]  # a Value is untyped, see arrays.Value
 
 
+_GELU_BOUND = 25.0  # e^(-2u) overflows before x = -25, in float64 too: there h below is exactly 0
+
+
 def _bounded(x: Value) -> Value:
-    """x within [-10, 10]: beyond, the tanh of the gelu is exactly +-1, and the cube might overflow."""
-    return np.clip(x, -10, 10)
+    """x within the bound, beyond which the gelu is 0 or x and the cube might overflow."""
+    return np.clip(x, -_GELU_BOUND, _GELU_BOUND)
 
 
 def _gelu_inner(x: Value) -> Value:
@@ -171,8 +174,9 @@ _PIECE = 2**18
 
 def _gelu_and_slope(x: Value, with_slope: bool) -> tuple[Value, Value]:
     """The tanh form; and its slope, flat, where it is asked for."""
-    # y = x h with h = (1 + t) / 2, t = tanh u, u = c (x + a x^3), so that 1 - t^2 = 4 h (1 - h):
+    # y = x h with h = (1 + tanh u) / 2 = 1 / (1 + e^(-2u)), u = c (x + a x^3), so that dh/du = 2 h (1 - h):
     #   dy/dx = h + x dh/dx = h + y (1 - h) 2 c (1 + 3 a x^2)
+    # exp takes half the time of tanh, and h keeps its digits where 1 + tanh u would cancel. Where e^(-2u) overflows, h is 0.
     y = np.empty(x.shape, x.dtype)
     xs, ys = x.reshape(-1), y.reshape(-1)
     slopes = np.empty(len(xs) if with_slope else 0, x.dtype)
@@ -183,17 +187,18 @@ def _gelu_and_slope(x: Value, with_slope: bool) -> tuple[Value, Value]:
         with np.errstate(over="ignore"):
             np.multiply(part, part, out=h)
         near = part
-        if not largest(h) <= 100:  # or NaN
+        if not largest(h) <= _GELU_BOUND**2:  # or NaN
             near = _bounded(part)
             np.multiply(near, near, out=h)
         if with_slope:
             np.multiply(h, 6 * _GELU_CUBIC * _SQRT_2_OVER_PI, out=slope)
-        h *= _GELU_CUBIC * _SQRT_2_OVER_PI
-        h += _SQRT_2_OVER_PI
+        h *= -2 * _GELU_CUBIC * _SQRT_2_OVER_PI
+        h -= 2 * _SQRT_2_OVER_PI
         h *= near
-        np.tanh(h, out=h)
+        with np.errstate(over="ignore"):
+            np.exp(h, out=h)
         h += 1
-        h *= 0.5
+        np.reciprocal(h, out=h)
         product = np.multiply(part, h, out=ys[i : i + _PIECE])
         if with_slope:
             slope += 2 * _SQRT_2_OVER_PI

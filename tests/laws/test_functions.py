@@ -82,6 +82,12 @@ def test_gelu_is_x_times_the_normal_distribution_function() -> None:
     assert np.abs(fnn.gelu(x) - expected).max() < 5e-4
 
 
+def test_gelu_keeps_its_digits_where_it_is_tiny() -> None:
+    x = np.linspace(-9, -3, 50)
+    expected = x / (1 + np.exp(-2 * np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
+    np.testing.assert_allclose(fnn.gelu(x.astype(np.float32)), expected, rtol=1e-4)  # 1 + tanh would be 0 from -5.5 on
+
+
 def test_the_slope_of_gelu_far_out_is_0_or_1() -> None:
     for dtype, values in (
         (np.float32, [np.inf, 2e37, 3e38, 1e4, -1e4, -3e38, -np.inf]),
