@@ -14,7 +14,6 @@ from fnn.optim.learning_rate import Rate, ScaleByLearningRate, check_rate
 from fnn.optim.optimizer import Composed, Optimizer, Transform
 from fnn.optim.state import Segments, Slots
 
-
 # Numbers that are moved at a time: some 256 kB of each of six vectors, of which a few fit into a level-2 cache.
 _PIECE = 65_536
 
