@@ -54,11 +54,9 @@ _ORDER, _NEW_FIRST, _BACK = (0, 1, 2), (2, 0, 1), (1, 2, 0)
 
 
 def gru_weights(w: Value, u: Value, b: Value, c: Value) -> Value:
-    """All of them as the kernel takes them: with sigmoid(a) = tanh(a / 2) / 2 + 1 / 2 one tanh serves all gates, and the halves
-    go in here, where they are exact.
-    """
+    """All of them as the kernel takes them: with the other sign for the gates of sigmoid(a) = 1 / (1 + e^-a)."""
     weights = stacked(w, u, b, c, _ORDER)
-    weights[:, : 2 * u.shape[0]] *= 0.5
+    weights[:, : 2 * u.shape[0]] *= -1
     return weights
 
 
@@ -82,6 +80,7 @@ def _parts(rows: Value, weights: Value, gates: list[Value], k_new: list[Value]) 
             yield a[2]
 
 
+@np.errstate(over="ignore")  # where e^-a overflows, the gate is closed
 def gru_forward(
     x: Value, weights: Value, initial: Value, *, reverse: bool, padding: Value, keep: bool
 ) -> tuple[tuple[Value, Value], Value, list[tuple[slice, Value]]]:
@@ -91,9 +90,9 @@ def gru_forward(
     batch, time, _ = x.shape
     dtype, n = weights.dtype, weights.shape[1] // 3
     rows, before, after = rows_of(x, initial, n, dtype, padding, reverse)
-    half = np.array(0.5, dtype)  # NumPy takes longer to convert a number
+    one = np.array(1, dtype)  # NumPy takes longer to convert a number
     kept = []
-    add, multiply, subtract, tanh = np.add, np.multiply, np.subtract, np.tanh
+    add, multiply, subtract, exp, reciprocal, tanh = np.add, np.multiply, np.subtract, np.exp, np.reciprocal, np.tanh
     for part in pieces(batch, rows.shape[2], n):
         steps = room_for(5, time, part, n, dtype) if keep else np.empty((1, 5, part.stop - part.start, n), dtype)
         kept.append((part, steps))
@@ -106,9 +105,9 @@ def gru_forward(
             _parts(rows[:, part], weights, [view[0] for view in walk], [view[3] for view in walk]),
             strict=True,
         ):
-            tanh(gates, gates)
-            multiply(gates, half, gates)
-            add(gates, half, gates)
+            exp(gates, gates)
+            add(gates, one, gates)
+            reciprocal(gates, gates)
             multiply(r, p, p)
             add(a, p, v)
             tanh(v, v)

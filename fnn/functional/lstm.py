@@ -70,14 +70,13 @@ _FORWARD, _BACKWARD, _BACK = (0, 1, 3, 2), (3, 1, 0, 2), (2, 1, 3, 0)
 
 
 def lstm_weights(w: Value, u: Value, b: Value, c: Value) -> Value:
-    """All of them as the kernel takes them: with sigmoid(a) = tanh(a / 2) / 2 + 1 / 2 one tanh serves all gates, and the halves
-    go in here, where they are exact.
-    """
+    """All of them as the kernel takes them: with the other sign for the gates of sigmoid(a) = 1 / (1 + e^-a)."""
     weights = stacked(w, u, b, c, _FORWARD)
-    weights[:, : 3 * u.shape[0]] *= 0.5
+    weights[:, : 3 * u.shape[0]] *= -1
     return weights
 
 
+@np.errstate(over="ignore")  # where e^-a overflows, the gate is closed
 def lstm_forward(
     x: Value, weights: Value, hidden: Value, cell: Value, *, reverse: bool, padding: Value, keep: bool
 ) -> tuple[tuple[Value, Value, Value], Value, list[tuple[slice, Value]]]:
@@ -87,19 +86,19 @@ def lstm_forward(
     batch, time, _ = x.shape
     dtype, n = weights.dtype, weights.shape[1] // 4
     rows, before, after = rows_of(x, hidden, n, dtype, padding, reverse)
-    final, half = np.empty((batch, n), dtype), np.array(0.5, dtype)  # NumPy takes longer to convert a number
+    final, one = np.empty((batch, n), dtype), np.array(1, dtype)  # NumPy takes longer to convert a number
     kept = []
-    add, multiply, tanh = np.add, np.multiply, np.tanh
+    add, multiply, exp, reciprocal, tanh = np.add, np.multiply, np.exp, np.reciprocal, np.tanh
     for part in pieces(batch, rows.shape[2], n):
         # Where nothing is kept two steps take turns: a state is written while that before it is still read.
         steps = room_for(6, time + 1, part, n, dtype) if keep else np.empty((2, 6, part.stop - part.start, n), dtype)
         kept.append((part, steps))
         steps[0, 4] = 0 if cell is None else cell[part]
-        views = (steps[:, i] for i in (slice(4), slice(3), slice(2), slice(3, 5), 2, 5, 4))
+        views = (steps[:, i] for i in (slice(4), slice(3), 3, slice(2), slice(3, 5), 2, 5, 4))
         walk = in_turns(list(zip(*views, strict=True)), time + 1)
         products = np.empty_like(steps[0, :2])
         i_g, f_s = products
-        for (gates, sigmoids, i_f, g_s, o, m, s), (*_, s_new), h, h_new, ended, _ in zip(
+        for (_, sigmoids, g, i_f, g_s, o, m, s), (*_, s_new), h, h_new, ended, _ in zip(
             walk[:-1],
             walk[1:],
             before[:, part],
@@ -108,9 +107,10 @@ def lstm_forward(
             gates_of(rows[:, part], weights, 4, [view[0] for view in walk]),
             strict=True,
         ):
-            tanh(gates, gates)
-            multiply(sigmoids, half, sigmoids)
-            add(sigmoids, half, sigmoids)
+            exp(sigmoids, sigmoids)
+            add(sigmoids, one, sigmoids)
+            reciprocal(sigmoids, sigmoids)
+            tanh(g, g)
             multiply(i_f, g_s, products)
             add(f_s, i_g, s_new)
             tanh(s_new, m)
