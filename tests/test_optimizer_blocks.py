@@ -862,3 +862,37 @@ def test_arrays_of_a_subclass_become_plain_and_read_only() -> None:
         assert type(array) is np.ndarray
         assert not array.flags.writeable
     np.testing.assert_array_equal(params, -1)
+
+
+@pytest.mark.parametrize("n", [1, 7, 8, 9, 16, 50])
+def test_adam_in_pieces_is_adam_at_once_to_the_bit(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(n)
+    start, grads = rng.normal(size=n).astype(np.float32), rng.normal(size=(5, n)).astype(np.float32)
+
+    def trained(piece: int) -> tuple[fnn.Array1, fnn.optim.OptState[fnn.Array1]]:
+        monkeypatch.setattr("fnn.optim.adam._PIECE", piece)
+        p, opt = start, fnn.AdamW(0.1)
+        state = opt.init(p)
+        for g in grads:
+            p, state = fnn.update(opt, g, state, p)
+        return p, state
+
+    whole, in_pieces = trained(10**6), trained(8)
+    assert fnn.tree.equal(whole[0], in_pieces[0])
+    assert fnn.tree.equal(dict(whole[1].slots), dict(in_pieces[1].slots))
+
+
+def test_the_learning_rate_writes_only_into_what_nothing_else_holds() -> None:
+    """Alone it is given the gradient, behind a clip that does nothing the gradient too, behind Trace a moment."""
+    g, p = np.array([0.5, -1.0], np.float32), np.zeros(2, np.float32)
+    for before in (None, optim.ClipByGlobalNorm(1e6), optim.Trace(0.9), optim.ScaleByAdam()):
+        rate = optim.ScaleByLearningRate(0.1)
+        opt: fnn.Optimizer = rate if before is None else before >> rate
+        state = opt.init(p)
+        _, state = fnn.update(opt, g, state, p)
+        kept = {name: moment.copy() for name, moment in state.slots.items()}
+        fnn.update(opt, g, state, p)
+        assert g.tolist() == [0.5, -1.0]
+        assert fnn.tree.equal(kept, dict(state.slots))
+        if "0.momentum" in kept:
+            assert np.allclose(kept["0.momentum"], g)

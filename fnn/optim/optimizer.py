@@ -55,7 +55,7 @@ class Rule(ABC):
     def update_owned(
         self, updates: Array1, slots: Slots, params: Array1, step: int, segments: Segments, /
     ) -> tuple[Array1, Slots]:
-        """What `update_flat` gives, of updates that nothing else holds: it may write into them. It stands beside `update_flat`."""
+        """The same, of updates that nothing else holds: it may write into them. A class that has it has `update_flat` too."""
         return self.update_flat(updates, slots, params, step, segments)
 
 
