@@ -94,7 +94,7 @@ class ScaleByAdam(AdamDirection):
         return work, new_mu, new_nu
 
     def _direction(
-        self, grads: Array1, mu: Array1, nu: Array1, t: int, work: Array1 | None, new_mu: Array1 | None, new_nu: Array1 | None
+        self, grads: Array1, mu: Array1, nu: Array1, t: int, room: Array1 | None, new_mu: Array1 | None, new_nu: Array1 | None
     ) -> tuple[Array1, Array1, Array1]:
         """The direction and the new moments, in the three vectors at the end, or in new ones where these are None."""
         b1, b2, eps = float(self.b1), float(self.b2), float(self.eps)
@@ -104,7 +104,7 @@ class ScaleByAdam(AdamDirection):
         # which divides vectors once.
         root = sqrt(1 - b2**t)
         mu = np.multiply(mu, constant(b1, dtype), new_mu)
-        work = np.multiply(grads, constant(1 - b1, dtype), work)
+        work = np.multiply(grads, constant(1 - b1, dtype), room)
         mu += work
         nu = np.multiply(nu, constant(b2, dtype), new_nu)
         np.multiply(grads, grads, work)

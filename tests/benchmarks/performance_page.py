@@ -373,7 +373,7 @@ def write_page(folder: Path, page: Path) -> None:
         memory_section(found["memory"]["results"]),
         "## Where the time of a step goes",
         breakdown_section(found["breakdown"]["results"], found.get("breakdown_before", {}).get("results", {})),
-        "## What was tried and did not help",
+        "## Another processor, and what was tried",
     ]
     page.write_text("\n\n".join(sections) + f"\n\n{BEGIN}\n{kept}{END}\n")
     print(f"wrote {page}")
