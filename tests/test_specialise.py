@@ -939,3 +939,40 @@ def test_an_error_in_the_data_is_not_one_of_the_plan(written: list[str]) -> None
         else:
             ts, _ = step(ts, x, np.zeros(4, int))
     assert len([source for source in written if source != "again"]) <= 2  # the update of the first step, and the step
+
+
+def test_the_form_of_an_array_is_known_and_its_numbers_are_not() -> None:
+    f, made, source = special(
+        """
+from fnn.arrays import constant
+room = np.zeros(3, np.float32)
+def f(x):
+    if room.size > 2 and room.ndim == 1:
+        return x * constant(2.0, room.dtype) + room
+    return x
+""",
+        1,
+    )
+    assert "if" not in source
+    assert source.count("(") == 1  # that of the definition: no call is left
+    x = np.ones(3, np.float32)
+    for value in (1.0, 5.0):
+        f.__globals__["room"][:] = value
+        assert made(x).tolist() == f(x).tolist() == [2 + value] * 3
+
+
+def test_of_functions_that_keep_results_only_the_library_s_are_called_beforehand() -> None:
+    space = module_of("""
+from functools import lru_cache
+calls = []
+@lru_cache
+def kept(n):
+    calls.append(n)
+    return n
+def f(x):
+    return x + kept(2)
+""")
+    space["kept"].__module__ = "somewhere.else"
+    made: Any = specialised(space["f"], 1)
+    assert space["calls"] == []
+    assert made(1) == 3
