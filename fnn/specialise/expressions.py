@@ -21,7 +21,6 @@ from fnn.specialise.values import (
     Scope,
     Unsuited,
     is_fixed,
-    is_form,
     is_same,
     parts_of,
     result_of,
@@ -187,7 +186,7 @@ class Expressions(ABC):
         return self._attribute_of(self.evaluate(node.value, scope), node.attr)
 
     def _attribute_of(self, base: Meaning, name: str) -> Meaning:
-        if isinstance(base, Const) and (is_fixed(base.value) or is_form(base.value, name)) and hasattr(base.value, name):
+        if isinstance(base, Const) and is_fixed(base.value) and hasattr(base.value, name):
             return Const(getattr(base.value, name))
         return Code(ast.Attribute(self.code(base), name, ast.Load()))
 

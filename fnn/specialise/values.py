@@ -6,7 +6,6 @@ import ast
 import builtins
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from types import FunctionType, ModuleType
 from typing import Any, TypeAlias
 
@@ -70,7 +69,6 @@ class Closure:
 Meaning: TypeAlias = "Const | Name | Code | Items | Fields | Closure"
 
 NONE = Const(None)
-_Cached = type(lru_cache(int))
 LITERALS = (int, float, str, bool, type(None), type(...))
 # Of literals these are called now.
 _NOW: tuple[Callable[..., Any], ...] = (float, int, bool, len, range, round, min, max)
@@ -168,11 +166,6 @@ def is_fixed(value: Any) -> bool:
     return params is not None and params.frozen and type(value).__module__.startswith("fnn.")
 
 
-def is_form(value: Any, name: str) -> bool:
-    """Whether this is an array's form, which stays as it is though its numbers may change."""
-    return type(value) is np.ndarray and name in ("dtype", "ndim", "shape", "size")
-
-
 def result_of(f: Any, arguments: list[Meaning]) -> Meaning | None:
     """The result of a call, where it is known now."""
     first, *rest = arguments or [NONE]
@@ -188,9 +181,7 @@ def result_of(f: Any, arguments: list[Meaning]) -> Meaning | None:
         return None
     if f is callable:
         return Const(callable(known[0]))
-    is_cached = isinstance(f, _Cached) and f.__module__.startswith("fnn.")  # and so a function of its arguments alone
-    is_now = any([f is now for now in _NOW]) and all([type(value) in (*LITERALS, tuple, range) for value in known])
-    if not (is_cached or is_now):
+    if not any([f is now for now in _NOW]) or not all([type(value) in (*LITERALS, tuple, range) for value in known]):
         return None
     try:
         return Const(f(*known))
